@@ -1,0 +1,60 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A wall of the house. Which target may import which is decided here, and checked once more, file by file, by TidyTests.
+func wall(_ name: String, _ needs: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: needs, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ needs: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: needs, swiftSettings: strict)
+}
+
+let base: [Target.Dependency] = ["ServerKit", "Store", "MatrixCore"]
+
+let package = Package(
+    name: "comptoir",
+    products: [.executable(name: "comptoir", targets: ["comptoir"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "CCrypto", linkerSettings: [.linkedLibrary("crypto"), .linkedLibrary("argon2")]),
+        .systemLibrary(name: "CVipsSystem", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
+        .target(name: "CVips", dependencies: ["CVipsSystem"]),
+        wall("MatrixCore", ["CCrypto"]),
+        wall("Store", ["CSQLite", "CPostgres"]),
+        wall("ServerKit", ["Store", "MatrixCore", "CCrypto", .product(name: "Logging", package: "swift-log")]),
+        wall("Accounts", base),
+        wall("Rooms", base),
+        wall("Media", base + ["CVips"]),
+        wall("Desk", base),
+        wall("App", base + ["Accounts", "Rooms", "Media", "Desk",
+            .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Logging", package: "swift-log")]),
+        .executableTarget(name: "comptoir", dependencies: ["App", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+
+        .target(name: "TestKit", dependencies: base, path: "Tests/TestKit", swiftSettings: strict),
+        tests("MatrixCoreTests", ["MatrixCore", "TestKit"]),
+        tests("StoreTests", ["Store", "TestKit"]),
+        tests("ServerKitTests", base + ["TestKit"]),
+        tests("AccountsTests", base + ["Accounts", "TestKit"]),
+        tests("RoomsTests", base + ["Rooms", "Accounts", "TestKit"]),
+        tests("MediaTests", base + ["Media", "TestKit"]),
+        tests("DeskTests", base + ["Desk", "Rooms", "Accounts", "TestKit"]),
+        tests("AppTests", base + ["App", "TestKit"]),
+        tests("TidyTests", []),
+    ]
+)

@@ -1,0 +1,54 @@
+#include "comptoir_crypto.h"
+#include <argon2.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+int comptoir_sha256(const uint8_t *data, size_t length, uint8_t *out32) { return SHA256(data, length, out32) != NULL; }
+
+int comptoir_hmac(int sha, const uint8_t *key, size_t key_length, const uint8_t *data, size_t length, uint8_t *out) {
+    unsigned int written = 0;
+    return HMAC(sha == 1 ? EVP_sha1() : EVP_sha256(), key, (int)key_length, data, length, out, &written) != NULL;
+}
+
+int comptoir_ed25519_public(const uint8_t *seed32, uint8_t *out32) {
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed32, 32);
+    if (!key) return 0;
+    size_t length = 32;
+    int ok = EVP_PKEY_get_raw_public_key(key, out32, &length);
+    EVP_PKEY_free(key);
+    return ok == 1 && length == 32;
+}
+
+int comptoir_ed25519_sign(const uint8_t *seed32, const uint8_t *data, size_t length, uint8_t *out64) {
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed32, 32);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    size_t written = 64;
+    int ok = key && context && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1
+        && EVP_DigestSign(context, out64, &written, data, length) == 1 && written == 64;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    return ok;
+}
+
+int comptoir_ed25519_verify(const uint8_t *public32, const uint8_t *data, size_t length, const uint8_t *signature64) {
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public32, 32);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int ok = key && context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1
+        && EVP_DigestVerify(context, signature64, 64, data, length) == 1;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    return ok;
+}
+
+int comptoir_argon2id_hash(uint32_t t, uint32_t m_kib, uint32_t lanes, const uint8_t *password, size_t length,
+                           const uint8_t *salt, size_t salt_length, char *encoded, size_t encoded_length) {
+    return argon2id_hash_encoded(t, m_kib, lanes, password, length, salt, salt_length, 32, encoded, encoded_length);
+}
+
+int comptoir_argon2id_verify(const char *encoded, const uint8_t *password, size_t length) {
+    return argon2id_verify(encoded, password, length);
+}
+
+int comptoir_equal(const uint8_t *a, const uint8_t *b, size_t length) { return CRYPTO_memcmp(a, b, length) == 0; }

@@ -1,0 +1,21 @@
+#ifndef COMPTOIR_CRYPTO_H
+#define COMPTOIR_CRYPTO_H
+#include <stddef.h>
+#include <stdint.h>
+/// SHA-256 of `data` into 32 bytes; 1 on success.
+int comptoir_sha256(const uint8_t *data, size_t length, uint8_t *out32);
+/// HMAC; `sha` is 1 (SHA-1, 20 bytes) or 256 (SHA-256, 32 bytes); 1 on success.
+int comptoir_hmac(int sha, const uint8_t *key, size_t key_length, const uint8_t *data, size_t length, uint8_t *out);
+/// Ed25519 (RFC 8032): public key of a 32-byte seed; 1 on success.
+int comptoir_ed25519_public(const uint8_t *seed32, uint8_t *out32);
+int comptoir_ed25519_sign(const uint8_t *seed32, const uint8_t *data, size_t length, uint8_t *out64);
+/// 1 valid, 0 invalid.
+int comptoir_ed25519_verify(const uint8_t *public32, const uint8_t *data, size_t length, const uint8_t *signature64);
+/// Argon2id, encoded form ($argon2id$...); 0 on success.
+int comptoir_argon2id_hash(uint32_t t, uint32_t m_kib, uint32_t lanes, const uint8_t *password, size_t length,
+                           const uint8_t *salt, size_t salt_length, char *encoded, size_t encoded_length);
+/// 0 when the password fits the encoded hash.
+int comptoir_argon2id_verify(const char *encoded, const uint8_t *password, size_t length);
+/// Constant time; 1 when equal.
+int comptoir_equal(const uint8_t *a, const uint8_t *b, size_t length);
+#endif

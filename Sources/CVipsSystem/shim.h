@@ -1,0 +1,1 @@
+/* libvips is variadic C: Swift reaches it through the CVips target only. */
