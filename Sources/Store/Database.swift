@@ -1,0 +1,153 @@
+import Glibc
+
+/// One database: a writer thread with group commit and a pool of readers.
+package final class Database: Sendable {
+    package enum Location: Sendable {
+        case sqlite(path: String)
+        case postgres(url: String)
+        /// A new SQLite file in a directory of its own, removed at `close`. For tests and demonstrations.
+        case temporary
+    }
+
+    /// How many closures may wait before further ones are refused with `.overloaded`.
+    package static let queueLimit = 20_000
+
+    let backend: any Backend
+    let positionCell: PositionCell
+    let writer: Writer
+    let readers: ReaderPool
+
+    /// Opens the database and brings its schema up to date.
+    package static func open(_ location: Location, migrations: [Migration], readers: Int = 4) throws(StoreError) -> Database {
+        let backend: any Backend = switch location {
+        case .sqlite(let path): SQLiteBackend(path: path, temporaryDirectory: nil)
+        case .postgres(let url): try PostgresBackend(url: url)
+        case .temporary: try SQLiteBackend.temporary()
+        }
+        do {
+            let connection = try backend.connect(isWriter: true)
+            let position = try backend.migrate(connection, Migrator(backend.dialect, migrations))
+            return Database(backend, connection, position: position, readers: max(1, readers))
+        } catch {
+            backend.removeTemporaryFiles()
+            throw error
+        }
+    }
+
+    private init(_ backend: any Backend, _ connection: any Connection, position: Int64, readers: Int) {
+        self.backend = backend
+        positionCell = PositionCell(position)
+        writer = Writer(connection, position: positionCell, limit: Self.queueLimit)
+        self.readers = ReaderPool(count: readers, limit: Self.queueLimit) { () throws(StoreError) in
+            try backend.connect(isWriter: false)
+        }
+        writer.start()
+    }
+
+    deinit {
+        guard writer.isCurrentThread || readers.isCurrentThread else { return close() }
+        // The last reference was held by a closure that ran on one of our threads, which cannot wait for itself.
+        _ = WorkerThread { [writer, readers, backend] in
+            readers.close()
+            writer.close()
+            backend.removeTemporaryFiles()
+        }
+    }
+
+    /// The last committed position that this process knows of.
+    package var position: Int64 { positionCell.value }
+
+    /// Calls `hook` after each durable commit, in commit order, before the writers are answered. On the writer's thread:
+    /// it must be quick and must not wait for the database.
+    package func onCommit(_ hook: @escaping @Sendable (CommitInfo) -> Void) { writer.addHook(hook) }
+
+    package var statistics: StoreStatistics {
+        var statistics = writer.statistics
+        (statistics.reads, statistics.waitingReads) = readers.counts
+        return statistics
+    }
+
+    /// Runs `body` in one consistent snapshot.
+    package func read<T: Sendable>(_ body: @escaping @Sendable (ReadTx) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            submit(read: body) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// Runs `body` in the write transaction and returns when its work is durable.
+    package func write<T: Sendable>(_ body: @escaping @Sendable (WriteTx) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            submit(write: body) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// `read` for the command line, the start and tests: it blocks this thread.
+    package func readNow<T: Sendable>(_ body: @escaping @Sendable (ReadTx) throws -> T) throws -> T {
+        let result = Monitor<Result<T, any Error>?>(nil)
+        submit(read: body) { outcome in
+            result.with { $0 = outcome }
+            result.signal()
+        }
+        return try result.wait { $0 }.get()
+    }
+
+    /// `write` for the command line, the start and tests: it blocks this thread.
+    package func writeNow<T: Sendable>(_ body: @escaping @Sendable (WriteTx) throws -> T) throws -> T {
+        precondition(!writer.isCurrentThread, "a commit hook waits for a write, which waits for the hook")
+        let result = Monitor<Result<T, any Error>?>(nil)
+        submit(write: body) { outcome in
+            result.with { $0 = outcome }
+            result.signal()
+        }
+        return try result.wait { $0 }.get()
+    }
+
+    /// Throws if the statement is not valid on this database.
+    package func prepare(_ sql: String) throws {
+        try readNow { try $0.connection.prepare(sql) }
+    }
+
+    /// Throws the first error of the statements that are not valid on this database.
+    package func prepareAll(_ statements: [String]) throws {
+        for sql in statements { try prepare(sql) }
+    }
+
+    /// Lets the closures that wait end, refuses new ones with `.closed`, and closes the files or connections.
+    package func close() {
+        precondition(!writer.isCurrentThread, "a commit hook cannot close the database")
+        readers.close()
+        writer.close()
+        backend.removeTemporaryFiles()
+    }
+
+    private final class Holder<T>: @unchecked Sendable { var value: T? }
+
+    private func submit<T: Sendable>(
+        read body: @escaping @Sendable (ReadTx) throws -> T, _ finish: @escaping @Sendable (Result<T, any Error>) -> Void
+    ) {
+        let holder = Holder<T>()
+        readers.submit(ReadJob(run: { holder.value = try body($0) }, finish: { finish(Self.outcome(holder, $0)) }))
+    }
+
+    private func submit<T: Sendable>(
+        write body: @escaping @Sendable (WriteTx) throws -> T, _ finish: @escaping @Sendable (Result<T, any Error>) -> Void
+    ) {
+        let holder = Holder<T>()
+        writer.submit(WriteJob(run: { holder.value = try body($0) }, finish: { finish(Self.outcome(holder, $0)) }))
+    }
+
+    private static func outcome<T>(_ holder: Holder<T>, _ error: (any Error)?) -> Result<T, any Error> {
+        if let error { return .failure(error) }
+        guard let value = holder.value else { preconditionFailure("a closure that did not run was answered") }
+        return .success(value)
+    }
+}
+
+/// Where a database is and how to reach it.
+protocol Backend: Sendable {
+    var dialect: Dialect { get }
+    func connect(isWriter: Bool) throws(StoreError) -> any Connection
+    /// Brings the schema up to date in one transaction and gives the position.
+    func migrate(_ connection: any Connection, _ migrator: Migrator) throws(StoreError) -> Int64
+    func removeTemporaryFiles()
+}
