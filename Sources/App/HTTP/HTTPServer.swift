@@ -1,0 +1,66 @@
+import Logging
+import MatrixCore
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+package import ServerKit
+import Synchronization
+
+/// The socket side: HTTP/1.1 by swift-nio. Knows nothing of routes but their body rule; what a request means is the Router's business.
+package final class HTTPServer: Sendable {
+    private let group: MultiThreadedEventLoopGroup
+    private let channel: any Channel
+    private let shared: Shared
+    package let port: Int
+
+    /// What all connections share.
+    final class Shared: Sendable {
+        let router: Router
+        let context: Context
+        let isDraining = Atomic(false)
+        let inFlight = Atomic(0)
+        let maxConnections = 50_000
+        let connections = Atomic(0)
+        init(router: Router, context: Context) { self.router = router; self.context = context }
+    }
+
+    /// Listens on `host:port` (0 takes a free port). Throws when the address is taken.
+    package static func start(host: String, port: Int, router: Router, context: Context, threads: Int = 2) async throws -> HTTPServer {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        let shared = Shared(router: router, context: context)
+        do {
+            let channel = try await ServerBootstrap(group: group)
+                .serverChannelOption(.backlog, value: 1024)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.maxMessagesPerRead, value: 4)
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
+                        try channel.pipeline.syncOperations.addHandler(HTTPConnection(shared: shared))
+                    }
+                }
+                .bind(host: host, port: port).get()
+            return HTTPServer(group: group, channel: channel, shared: shared)
+        } catch {
+            try? await group.shutdownGracefully()   // the bind's error is what counts
+            throw error
+        }
+    }
+
+    private init(group: MultiThreadedEventLoopGroup, channel: any Channel, shared: Shared) {
+        self.group = group; self.channel = channel; self.shared = shared
+        port = channel.localAddress?.port ?? 0
+    }
+
+    /// Stops listening, lets running requests end (long-polls are told to), at most `seconds`.
+    package func stop(within seconds: Int) async {
+        shared.isDraining.store(true, ordering: .sequentiallyConsistent)
+        try? await channel.close()   // closed already is as good
+        shared.context.hub.close()
+        for _ in 0..<(seconds * 50) where shared.inFlight.load(ordering: .sequentiallyConsistent) > 0 {
+            try? await Task.sleep(for: .milliseconds(20))   // a cancelled drain just polls faster
+        }
+        do { try await group.shutdownGracefully() } catch { shared.context.log.error("event loops did not end cleanly", metadata: ["error": "\(error)"]) }
+    }
+}

@@ -1,0 +1,72 @@
+import MatrixCore
+
+/// An error that has a place on the wire. Slices throw enums of their own that conform; `Route` is the single place
+/// where one becomes a response. Anything else that is thrown is a 500, logged once at the edge.
+package protocol WireError: Error {
+    func response(language: String) -> Response
+}
+
+/// The standard error of the Client-Server API. Spec: https://spec.matrix.org/latest/client-server-api/#standard-error-response
+package struct MatrixError: WireError, Hashable {
+    package var status: Int
+    package var errcode: String
+    package var message: String
+    /// Further fields of the body (`retry_after_ms`, `soft_logout`, ...).
+    package var extra: JSONObject
+
+    package init(_ status: Int, _ errcode: String, _ message: String, extra: JSONObject = [:]) {
+        self.status = status; self.errcode = errcode; self.message = message; self.extra = extra
+    }
+    package func response(language: String) -> Response {
+        var body = extra
+        body["errcode"] = .string(errcode)
+        body["error"] = .string(message)
+        var response = Response.json(.object(body), status: status)
+        if let wait = extra["retry_after_ms"]?.intValue { response.headers.set("Retry-After", String((wait + 999) / 1000)) }
+        return response
+    }
+
+    package static func forbidden(_ m: String = "You are not allowed to do that.") -> MatrixError { .init(403, "M_FORBIDDEN", m) }
+    package static func notFound(_ m: String = "Not found.") -> MatrixError { .init(404, "M_NOT_FOUND", m) }
+    package static func unrecognized() -> MatrixError { .init(404, "M_UNRECOGNIZED", "Unrecognized request.") }
+    package static func badMethod() -> MatrixError { .init(405, "M_UNRECOGNIZED", "This path does not know that method.") }
+    package static func notJSON(_ m: String) -> MatrixError { .init(400, "M_NOT_JSON", m) }
+    package static func badJSON(_ m: String) -> MatrixError { .init(400, "M_BAD_JSON", m) }
+    package static func invalidParam(_ m: String) -> MatrixError { .init(400, "M_INVALID_PARAM", m) }
+    package static func missingParam(_ m: String) -> MatrixError { .init(400, "M_MISSING_PARAM", m) }
+    package static func badRequest(_ m: String) -> MatrixError { .init(400, "M_UNKNOWN", m) }
+    package static func tooLarge(_ m: String = "The body is too large.") -> MatrixError { .init(413, "M_TOO_LARGE", m) }
+    package static func missingToken() -> MatrixError { .init(401, "M_MISSING_TOKEN", "An access token is required.") }
+    package static func unknownToken(softLogout: Bool = false) -> MatrixError {
+        .init(401, "M_UNKNOWN_TOKEN", "The access token is unknown or has expired.", extra: softLogout ? ["soft_logout": true] : [:])
+    }
+    package static func guestForbidden() -> MatrixError { .init(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests cannot do that.") }
+    package static func limited(retryAfter milliseconds: Int64) -> MatrixError {
+        .init(429, "M_LIMIT_EXCEEDED", "Too many requests. Try again later.", extra: ["retry_after_ms": .int(milliseconds)])
+    }
+    package static func overloaded() -> MatrixError { .init(503, "M_UNKNOWN", "The server is busy. Try again in a moment.", extra: ["retry_after_ms": 1000]) }
+    package static func internalError() -> MatrixError { .init(500, "M_UNKNOWN", "Internal server error.") }
+}
+
+/// An error of the desk and widget APIs: problem+json (RFC 9457) with a sentence that a person understands, in both languages.
+package struct Problem: WireError, Hashable {
+    package var status: Int
+    /// Last part of the type URI: `urn:comptoir:problem:<kind>`.
+    package var kind: String
+    package var english: String
+    package var french: String
+    package var extra: JSONObject
+
+    package init(_ status: Int, _ kind: String, en: String, fr: String, extra: JSONObject = [:]) {
+        self.status = status; self.kind = kind; english = en; french = fr; self.extra = extra
+    }
+    package func response(language: String) -> Response {
+        var body = extra
+        body["type"] = .string("urn:comptoir:problem:" + kind)
+        body["title"] = .string(kind)
+        body["status"] = .int(Int64(status))
+        body["detail"] = .string(language == "fr" ? french : english)
+        return Response(status, headers: ["Content-Type": "application/problem+json", "Content-Language": language == "fr" ? "fr" : "en"],
+                        body: .bytes(JSON.object(body).encoded()))
+    }
+}

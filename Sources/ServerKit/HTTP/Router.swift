@@ -1,0 +1,200 @@
+import MatrixCore
+import Store
+import Logging
+
+/// Finds the route of a request, decides who may call it, and turns every error into its response.
+///
+/// Invariants: authorisation by token happens here and nowhere else; a handler never sees a request that its route's
+/// `auth` refuses; nothing that a handler throws reaches the socket untranslated; a 5xx is logged once, here.
+package struct Router: Sendable {
+    /// A node of the path tree. Literal parts win over parameters.
+    private final class Node: @unchecked Sendable {   // built once before it is shared, read only afterwards
+        var literals: [String: Node] = [:]
+        var parameter: Node?
+        var rest: [Method: (Route, [String])] = [:]
+        var routes: [Method: (Route, [String])] = [:]
+    }
+    private let root: Node
+    package let routes: [Route]
+
+    package init(_ routes: [Route]) {
+        self.routes = routes
+        root = Node()
+        for route in routes {
+            var node = root, names: [String] = [], isRest = false
+            for part in route.path.split(separator: "/", omittingEmptySubsequences: true) {
+                if part.first == "{" {
+                    var name = part.dropFirst().dropLast()
+                    if name.hasSuffix("...") { name = name.dropLast(3); isRest = true }
+                    names.append(String(name))
+                    if isRest { break }
+                    if node.parameter == nil { node.parameter = Node() }
+                    node = node.parameter!
+                } else {
+                    let key = String(part)
+                    if node.literals[key] == nil { node.literals[key] = Node() }
+                    node = node.literals[key]!
+                }
+            }
+            let taken = isRest ? node.rest[route.method] : node.routes[route.method]
+            precondition(taken == nil, "two routes for \(route.method.rawValue) \(route.path)")
+            if isRest { node.rest[route.method] = (route, names) } else { node.routes[route.method] = (route, names) }
+        }
+    }
+
+    package enum Match: Sendable {
+        case route(Route, params: [String: String])
+        /// The path is known with other methods.
+        case otherMethod([Method])
+        case none
+    }
+
+    /// `rawPath` is the path as it came, still percent-encoded, without the query.
+    /// Clients of old versions call `/r0/`, `/api/v1/`: they mean `/v3/`.
+    package func match(_ method: Method, rawPath: Substring) -> Match {
+        var parts: [String] = []
+        for raw in rawPath.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
+            guard let part = Percent.decode(raw) else { return .none }
+            parts.append(part)
+        }
+        if parts.last == "", parts.count > 1 { parts.removeLast() }   // a trailing slash means the same
+        if parts.count > 2, parts[0] == "_matrix", parts[1] == "client" || parts[1] == "media", parts[2] == "r0" { parts[2] = "v3" }
+        var others: Set<Method> = []
+        guard let (found, values) = walk(root, parts[...], [], method, &others) else {
+            return others.isEmpty ? .none : .otherMethod(others.sorted { $0.rawValue < $1.rawValue })
+        }
+        return .route(found.0, params: Dictionary(zip(found.1, values), uniquingKeysWith: { $1 }))
+    }
+
+    private func walk(_ node: Node, _ parts: ArraySlice<String>, _ values: [String], _ method: Method,
+                      _ others: inout Set<Method>) -> ((Route, [String]), [String])? {
+        guard let part = parts.first else {
+            if let found = node.routes[method] { return (found, values) }
+            if method == .head, let found = node.routes[.get] { return (found, values) }
+            others.formUnion(node.routes.keys)
+            return nil
+        }
+        if let next = node.literals[part], let found = walk(next, parts.dropFirst(), values, method, &others) { return found }
+        if let next = node.parameter, let found = walk(next, parts.dropFirst(), values + [part], method, &others) { return found }
+        if let found = node.rest[method] ?? (method == .head ? node.rest[.get] : nil) {
+            return (found, values + [parts.joined(separator: "/")])
+        }
+        others.formUnion(node.rest.keys)
+        return nil
+    }
+
+    /// Runs one request through limits, authorisation and its handler. Never throws.
+    package func handle(_ request: Request, rawPath: Substring, context: Context) async -> Response {
+        switch match(request.method, rawPath: rawPath) {
+        case .none: return MatrixError.unrecognized().response(language: "en")
+        case .otherMethod(let methods):
+            if request.method == .options { return Response(204) }
+            var response = MatrixError.badMethod().response(language: "en")
+            response.headers.set("Allow", methods.map(\.rawValue).joined(separator: ", "))
+            return response
+        case .route(let route, let params): return await run(route, params: params, request, context: context)
+        }
+    }
+
+    package func run(_ route: Route, params: [String: String], _ request: Request, context: Context) async -> Response {
+        var request = request
+        request.params = params
+        do {
+            // An address that guesses tokens is slowed down before the token is looked at.
+            if route.auth != .none { request.session = try await authorise(route.auth, request, context) }
+            try context.limiter.take(route.limit, user: request.session, remote: request.remote, now: context.clock.now)
+            return try await route.handler(request, context)
+        } catch let error as any WireError {
+            return error.response(language: request.language)
+        } catch let error as StoreError {
+            return storeFailure(error, route, request, context)
+        } catch is CancellationError {
+            return MatrixError.overloaded().response(language: request.language)
+        } catch {
+            context.log.error("request failed", metadata: ["http.route": "\(route.method.rawValue) \(route.path)", "error": "\(error)"])
+            return MatrixError.internalError().response(language: request.language)
+        }
+    }
+
+    private func authorise(_ auth: Auth, _ request: Request, _ context: Context) async throws -> Session? {
+        guard let token = request.token else {
+            if auth == .optional { return nil }
+            throw MatrixError.missingToken()
+        }
+        let session = try await context.ports.sessions.session(context, token: token, request: request)
+        if session.isGuest, auth == .user || auth == .admin { throw MatrixError.guestForbidden() }
+        if auth == .admin, !session.isAdmin { throw MatrixError.forbidden("Only a server administrator can do that.") }
+        return session
+    }
+
+    private func storeFailure(_ error: StoreError, _ route: Route, _ request: Request, _ context: Context) -> Response {
+        if case .invalidText = error {
+            return MatrixError.invalidParam("The text contains a NUL character.").response(language: request.language)
+        }
+        context.log.error("storage failed", metadata: ["http.route": "\(route.method.rawValue) \(route.path)", "error": "\(error)"])
+        if case .overloaded = error { return MatrixError.overloaded().response(language: request.language) }
+        return MatrixError.internalError().response(language: request.language)
+    }
+}
+
+extension Request {
+    /// The access token: `Authorization: Bearer`, or `access_token` in the query (deprecated, still used).
+    package var token: String? {
+        if let header = headers["Authorization"] {
+            guard header.count > 7, header.prefix(7).lowercased() == "bearer " else { return nil }
+            return String(header.dropFirst(7))
+        }
+        return query["access_token"]
+    }
+}
+
+/// Percent encoding of URLs (RFC 3986).
+package enum Percent {
+    /// nil for a broken escape or bytes that are not UTF-8.
+    package static func decode(_ raw: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(raw.utf8.count)
+        var iterator = raw.utf8.makeIterator()
+        while let byte = iterator.next() {
+            if byte == UInt8(ascii: "%") {
+                guard let a = iterator.next().flatMap(hex), let b = iterator.next().flatMap(hex) else { return nil }
+                bytes.append(a << 4 | b)
+            } else if byte == UInt8(ascii: "+"), plusIsSpace {
+                bytes.append(0x20)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+    package static func encode(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var out: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                 UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"): out.append(byte)
+            default: out += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+    /// `a=1&b=2` to pairs; nil for a broken escape.
+    package static func query(_ raw: some StringProtocol) -> Query? {
+        var items: [(name: String, value: String)] = []
+        for pair in raw.split(separator: "&") {
+            let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = decode(halves[0], plusIsSpace: true), let value = decode(halves.count > 1 ? halves[1] : "", plusIsSpace: true) else { return nil }
+            items.append((name: name, value: value))
+        }
+        return Query(items)
+    }
+    private static func hex(_ c: UInt8) -> UInt8? {
+        switch c {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): c - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): c - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): c - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

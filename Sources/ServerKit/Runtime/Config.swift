@@ -1,0 +1,54 @@
+/// Everything that can be set, whichever way (file, environment, flag). One struct; its comments make the example file.
+package struct Config: Sendable {
+    /// The Matrix server name, the part after the colon in user ids. It can never be changed later.
+    package var serverName = "localhost"
+    /// Address and port to listen on. Port 0 takes a free one.
+    package var listenHost = "127.0.0.1"
+    package var listenPort = 8008
+    /// Directory of the embedded database, media and keys.
+    package var dataDirectory = "data"
+    /// PostgreSQL URL; empty for the embedded SQLite.
+    package var databaseURL: String? = nil
+    /// Where clients reach the server (scheme, host, port); made from the listening address when empty.
+    package var publicURL: String? = nil
+    /// Directory of the built web pages (`web/dist`); pages are not served when it does not exist.
+    package var webDirectory: String? = nil
+    /// Anyone may make an account with m.login.dummy. Off by default.
+    package var openRegistration = false
+    /// Guests may register. Off by default.
+    package var guestRegistration = false
+    /// Tokens for m.login.registration_token are made by `comptoir user token`.
+    package var registrationSecret: String? = nil
+    /// No rate limits: for tests and benchmarks.
+    package var noRateLimits = false
+    /// Argon2id with the least cost: for tests and benchmarks.
+    package var cheapPasswordHashing = false
+    /// Outbound requests may go to loopback addresses: for tests.
+    package var allowLoopbackEgress = false
+    /// Registration files of application services.
+    package var appservices: [String] = []
+    /// Room version of new rooms.
+    package var defaultRoomVersion = "12"
+    /// Largest upload, in bytes.
+    package var maxUploadBytes: Int64 = 100 << 20
+    /// Media may be fetched without a token on the old paths (`/_matrix/media/v3/download`) for old clients.
+    package var unauthenticatedMedia = false
+    /// Addresses of reverse proxies whose X-Forwarded-For is believed.
+    package var trustedProxies: [String] = []
+    /// Public rooms may be listed without signing in.
+    package var publicRoomsWithoutAuth = true
+    /// trace, debug, info, notice, warning, error.
+    package var logLevel = "info"
+    /// Demo: what the start page shows to sign in with. Empty outside `comptoir demo`.
+    package var demoSignIns: [DemoSignIn] = []
+    /// Key of the inbox whose widget the start page shows.
+    package var startInbox: String? = nil
+
+    package struct DemoSignIn: Sendable {
+        package var name: String, user: String, password: String, role: String
+        package init(name: String, user: String, password: String, role: String) {
+            self.name = name; self.user = user; self.password = password; self.role = role
+        }
+    }
+    package init() {}
+}

@@ -1,0 +1,204 @@
+package import MatrixCore
+package import Store
+import Synchronization
+
+/// Tells those who wait that something of theirs has changed, and remembers for each listener what changed lately, so that
+/// an idle long-poll never reads the database.
+///
+/// Invariants: fed only after a commit is durable (or by in-memory changes); never does I/O; a listener that was told
+/// "nothing since p" has really missed nothing, because listeners are told of their rooms in commit order.
+package final class ChangeHub: Sendable {
+    /// One change as a listener sees it.
+    package struct Change: Sendable, Hashable {
+        package var position: Int64
+        package var isEphemeral: Bool
+        package var key: ChangeKey
+    }
+    /// What has changed for a user since a token.
+    package enum Since: Sendable {
+        case nothing
+        /// All that changed.
+        case keys(Set<ChangeKey>)
+        /// It is too long ago to know.
+        case unknown
+    }
+
+    private final class Listener {
+        var rooms: Set<String> = []
+        /// Latest changes, oldest first; everything after `knownFrom` is in it.
+        var recent: [Change] = []
+        var knownPosition: Int64
+        var knownEphemeral: Int64
+        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+        var lastUse: Int64 = 0
+        var isReady = false
+        init(position: Int64, ephemeral: Int64) { knownPosition = position; knownEphemeral = ephemeral }
+    }
+    private struct State {
+        var listeners: [String: Listener] = [:]
+        var byRoom: [String: Set<String>] = [:]
+        var position: Int64
+        var ephemeral: Int64
+        var nextWaiter = 0
+        var isClosed = false
+    }
+    private static let kept = 64
+    private let state: Mutex<State>
+
+    /// `position`: the database's position at start. `ephemeral`: microseconds at start.
+    package init(position: Int64, ephemeral: Int64) { state = Mutex(State(position: position, ephemeral: ephemeral)) }
+
+    package var ephemeral: Int64 { state.withLock { $0.ephemeral } }
+    package var token: SyncToken { state.withLock { SyncToken(position: $0.position, ephemeral: $0.ephemeral) } }
+
+    /// Called by the database's commit hook, in commit order.
+    package func committed(_ info: CommitInfo) {
+        let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            state.position = max(state.position, info.position)
+            return Self.tell(&state, info.keys, position: info.position, isEphemeral: false)
+        }
+        for waiter in woken { waiter.resume() }
+    }
+
+    /// A change that lives in memory only (typing, presence). Gives its ephemeral position.
+    @discardableResult package func changed(_ keys: [ChangeKey]) -> Int64 {
+        let (position, woken) = state.withLock { state -> (Int64, [CheckedContinuation<Void, Never>]) in
+            state.ephemeral += 1
+            return (state.ephemeral, Self.tell(&state, Set(keys), position: state.ephemeral, isEphemeral: true))
+        }
+        for waiter in woken { waiter.resume() }
+        return position
+    }
+
+    private static func tell(_ state: inout State, _ keys: Set<ChangeKey>, position: Int64, isEphemeral: Bool) -> [CheckedContinuation<Void, Never>] {
+        var woken: [CheckedContinuation<Void, Never>] = []
+        for key in keys {
+            let names: Set<String> = switch key {
+            case .user(let user): [user]
+            case .room(let room): state.byRoom[room] ?? []
+            case .desk: ["desk"]
+            case .custom(let name): ["custom:" + name]
+            }
+            for name in names {
+                guard let listener = state.listeners[name] else { continue }
+                listener.recent.append(Change(position: position, isEphemeral: isEphemeral, key: key))
+                if listener.recent.count > kept {
+                    for change in listener.recent.prefix(kept / 2) {
+                        if change.isEphemeral { listener.knownEphemeral = max(listener.knownEphemeral, change.position) } else { listener.knownPosition = max(listener.knownPosition, change.position) }
+                    }
+                    listener.recent.removeFirst(kept / 2)
+                }
+                if !listener.waiters.isEmpty {
+                    woken.append(contentsOf: listener.waiters.values)
+                    listener.waiters.removeAll()
+                }
+            }
+        }
+        return woken
+    }
+
+    /// Makes `name` (a user id, "desk" or "custom:...") known, so that joins from now on reach it. Then read its rooms and
+    /// call `listen`: in this order no join falls between. False when it listens already.
+    package func prepare(_ name: String, now: Int64) -> Bool {
+        state.withLock { state in
+            if let old = state.listeners[name] { old.lastUse = now; return !old.isReady }
+            let listener = Listener(position: state.position, ephemeral: state.ephemeral)
+            listener.lastUse = now
+            state.listeners[name] = listener
+            return true
+        }
+    }
+    /// Adds the rooms that were read after `prepare`. What happened before this moment is not known.
+    package func listen(_ name: String, rooms: [String]) {
+        state.withLock { state in
+            guard let listener = state.listeners[name] else { return }
+            for room in rooms where listener.rooms.insert(room).inserted { state.byRoom[room, default: []].insert(name) }
+            if !listener.isReady {
+                listener.knownPosition = state.position
+                listener.knownEphemeral = state.ephemeral
+                listener.recent.removeAll()
+                listener.isReady = true
+            }
+        }
+    }
+    package func isListening(_ name: String) -> Bool { state.withLock { $0.listeners[name]?.isReady == true } }
+
+    /// The user's set of rooms changed (after the commit, before its `committed`).
+    package func joined(_ name: String, room: String) {
+        state.withLock { state in
+            guard let listener = state.listeners[name] else { return }
+            listener.rooms.insert(room)
+            state.byRoom[room, default: []].insert(name)
+        }
+    }
+    package func left(_ name: String, room: String) {
+        state.withLock { state in
+            guard let listener = state.listeners[name] else { return }
+            listener.rooms.remove(room)
+            state.byRoom[room]?.remove(name)
+        }
+    }
+
+    package func changes(for name: String, since token: SyncToken) -> Since {
+        state.withLock { state in
+            guard let listener = state.listeners[name], listener.isReady, token.position >= listener.knownPosition, token.ephemeral >= listener.knownEphemeral else { return .unknown }
+            var keys: Set<ChangeKey> = []
+            for change in listener.recent where change.position > (change.isEphemeral ? token.ephemeral : token.position) { keys.insert(change.key) }
+            return keys.isEmpty ? .nothing : .keys(keys)
+        }
+    }
+
+    /// Returns when something changed for `name` after `token`, at the time-out, or when the task is cancelled.
+    package func wait(_ name: String, since token: SyncToken, timeout milliseconds: Int64) async {
+        guard milliseconds > 0 else { return }
+        let id = state.withLock { state in state.nextWaiter += 1; return state.nextWaiter }
+        let timer = Task { [weak self] in
+            try? await Task.sleep(for: .milliseconds(milliseconds))   // cancelled when the wait ends earlier
+            self?.release(name, id)
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let waits = state.withLock { state -> Bool in
+                    guard !state.isClosed, !Task.isCancelled, let listener = state.listeners[name], token.position >= listener.knownPosition, token.ephemeral >= listener.knownEphemeral,
+                          !listener.recent.contains(where: { $0.position > ($0.isEphemeral ? token.ephemeral : token.position) })
+                    else { return false }
+                    listener.waiters[id] = continuation
+                    return true
+                }
+                if !waits { continuation.resume() }
+            }
+        } onCancel: {
+            release(name, id)
+        }
+        timer.cancel()
+    }
+
+    private func release(_ name: String, _ id: Int) {
+        let waiter = state.withLock { $0.listeners[name]?.waiters.removeValue(forKey: id) }
+        waiter?.resume()
+    }
+
+    /// Ends all waits: the server is going down.
+    package func close() {
+        let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            state.isClosed = true
+            defer { for listener in state.listeners.values { listener.waiters.removeAll() } }
+            return state.listeners.values.flatMap { Array($0.waiters.values) }
+        }
+        for waiter in woken { waiter.resume() }
+    }
+    package var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// Forgets listeners nobody has used since `before` and who do not wait.
+    package func forgetIdle(before: Int64) {
+        state.withLock { state in
+            for (name, listener) in state.listeners where listener.lastUse < before && listener.waiters.isEmpty {
+                for room in listener.rooms {
+                    state.byRoom[room]?.remove(name)
+                    if state.byRoom[room]?.isEmpty == true { state.byRoom[room] = nil }
+                }
+                state.listeners[name] = nil
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+package import MatrixCore
+package import Store
+
+/// Where a client stands: the global change position, and the position of what lives in memory only (typing, presence).
+/// On the wire `s<position>_<ephemeral>`.
+package struct SyncToken: Sendable, Hashable, CustomStringConvertible {
+    package var position: Int64
+    /// Counts in-memory changes; starts at the time of the server's start in microseconds, so that it grows over restarts.
+    package var ephemeral: Int64
+    package init(position: Int64, ephemeral: Int64) { self.position = position; self.ephemeral = ephemeral }
+    package init?(_ text: some StringProtocol) {
+        guard text.first == "s" else { return nil }
+        let parts = text.dropFirst().split(separator: "_", omittingEmptySubsequences: false)
+        guard parts.count == 2, let p = Int64(parts[0]), let e = Int64(parts[1]), p >= 0, e >= 0 else { return nil }
+        position = p; ephemeral = e
+    }
+    package var description: String { "s\(position)_\(ephemeral)" }
+}
+
+/// One sync request, as sources see it.
+package struct SyncScope: Sendable {
+    package var user: UserID
+    package var device: DeviceID
+    /// nil for an initial sync.
+    package var since: SyncToken?
+    package var now: SyncToken
+    package var filter: Filter
+    /// Rooms that the user has joined at `now`.
+    package var joined: Set<RoomID>
+    /// Joined rooms for which the client must get everything (initial sync, joined since, full_state).
+    package var fresh: Set<RoomID>
+    /// Joined rooms touched since the client's token; nil when that is not known and every joined room must be looked at.
+    package var touched: Set<RoomID>?
+
+    package init(user: UserID, device: DeviceID, since: SyncToken?, now: SyncToken, filter: Filter, joined: Set<RoomID>, fresh: Set<RoomID>, touched: Set<RoomID>?) {
+        self.user = user; self.device = device; self.since = since; self.now = now; self.filter = filter
+        self.joined = joined; self.fresh = fresh; self.touched = touched
+    }
+}
+
+/// What sources fill in besides the timelines. JSON pieces are complete event objects as bytes.
+package struct SyncParts: Sendable {
+    package struct Room: Sendable {
+        package var ephemeral: [[UInt8]] = []
+        package var accountData: [[UInt8]] = []
+        package init() {}
+        package var isEmpty: Bool { ephemeral.isEmpty && accountData.isEmpty }
+    }
+    package var rooms: [RoomID: Room] = [:]
+    package var accountData: [[UInt8]] = []
+    package var presence: [[UInt8]] = []
+    package var toDevice: [[UInt8]] = []
+    /// Further top-level fields (`device_lists`, `device_one_time_keys_count`, ...). They alone do not end a long-poll.
+    package var extra: [(name: String, json: [UInt8])] = []
+    /// Set by a source whose `extra` is news for the client (device lists changed).
+    package var hasNews = false
+    package init() {}
+    package var isEmpty: Bool { !hasNews && accountData.isEmpty && presence.isEmpty && toDevice.isEmpty && rooms.values.allSatisfy(\.isEmpty) }
+}
+
+/// One stream of a client's sync (account data, receipts, typing, to-device, ...).
+/// Law, checked by TestKit at the end of API tests: initial(t1) + delta(t1 -> t2) = initial(t2), after the client's merge rule.
+package protocol SyncSource: Sendable {
+    /// Reads in the sync's snapshot; `scope.now.position` is that snapshot's position.
+    func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws
+    /// The client has sent back `scope.since`: what came with it or before needs not be kept (to-device messages).
+    func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws
+}
+extension SyncSource {
+    package func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws {}
+}
