@@ -87,6 +87,6 @@ package final class Context: Sendable {
 package struct ServerKey: Sendable {
     /// For example "ed25519:a_Bc12".
     package let id: String
-    package let key: SigningKey
-    package init(id: String, key: SigningKey) { self.id = id; self.key = key }
+    package let key: Ed25519.SigningKey
+    package init(id: String, key: Ed25519.SigningKey) { self.id = id; self.key = key }
 }

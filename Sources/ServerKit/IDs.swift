@@ -2,8 +2,11 @@ package import MatrixCore
 package import Store
 
 // Checked identifiers bind straight into SQL.
-extension UserID: @retroactive Bindable {}
-extension RoomID: @retroactive Bindable {}
-extension EventID: @retroactive Bindable {}
-extension RoomAlias: @retroactive Bindable {}
-extension DeviceID: @retroactive Bindable {}
+extension MatrixID {
+    package var databaseValue: DatabaseValue { .text(rawValue) }
+}
+extension UserID: Bindable {}
+extension RoomID: Bindable {}
+extension EventID: Bindable {}
+extension RoomAlias: Bindable {}
+extension DeviceID: Bindable {}

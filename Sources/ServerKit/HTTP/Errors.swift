@@ -1,4 +1,4 @@
-import MatrixCore
+package import MatrixCore
 
 /// An error that has a place on the wire. Slices throw enums of their own that conform; `Route` is the single place
 /// where one becomes a response. Anything else that is thrown is a 500, logged once at the edge.

@@ -1,4 +1,4 @@
-import MatrixCore
+package import MatrixCore
 
 /// HTTP methods that a route can have.
 package enum Method: String, Sendable, Hashable, CaseIterable {

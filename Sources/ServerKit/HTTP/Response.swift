@@ -1,4 +1,4 @@
-import MatrixCore
+package import MatrixCore
 
 /// What a route answers.
 package struct Response: Sendable {

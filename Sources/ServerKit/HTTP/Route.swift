@@ -1,6 +1,6 @@
-import MatrixCore
-import Store
-import Logging
+package import MatrixCore
+package import Store
+package import Logging
 
 /// Who may call a route. The check itself happens in one place: `Router.handle`.
 package enum Auth: Sendable, Hashable {

@@ -1,6 +1,6 @@
-import MatrixCore
-import Store
-import Logging
+package import MatrixCore
+package import Store
+package import Logging
 
 /// Finds the route of a request, decides who may call it, and turns every error into its response.
 ///

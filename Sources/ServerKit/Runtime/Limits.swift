@@ -1,3 +1,4 @@
+import MatrixCore
 import Synchronization
 
 /// How much of a kind of request one user or address may do. A token bucket: `burst` at once, `perSecond` refilled.

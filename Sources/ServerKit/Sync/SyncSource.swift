@@ -24,7 +24,6 @@ package struct SyncScope: Sendable {
     /// nil for an initial sync.
     package var since: SyncToken?
     package var now: SyncToken
-    package var filter: Filter
     /// Rooms that the user has joined at `now`.
     package var joined: Set<RoomID>
     /// Joined rooms for which the client must get everything (initial sync, joined since, full_state).
@@ -32,8 +31,8 @@ package struct SyncScope: Sendable {
     /// Joined rooms touched since the client's token; nil when that is not known and every joined room must be looked at.
     package var touched: Set<RoomID>?
 
-    package init(user: UserID, device: DeviceID, since: SyncToken?, now: SyncToken, filter: Filter, joined: Set<RoomID>, fresh: Set<RoomID>, touched: Set<RoomID>?) {
-        self.user = user; self.device = device; self.since = since; self.now = now; self.filter = filter
+    package init(user: UserID, device: DeviceID, since: SyncToken?, now: SyncToken, joined: Set<RoomID>, fresh: Set<RoomID>, touched: Set<RoomID>?) {
+        self.user = user; self.device = device; self.since = since; self.now = now
         self.joined = joined; self.fresh = fresh; self.touched = touched
     }
 }
