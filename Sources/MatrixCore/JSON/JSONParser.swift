@@ -22,6 +22,10 @@ package struct JSONError: Error, Hashable, CustomStringConvertible {
     }
     package let kind: Kind
     package let offset: Int
+    package init(kind: Kind, offset: Int) {
+        self.kind = kind
+        self.offset = offset
+    }
     package var description: String { "\(kind.rawValue) at byte \(offset)" }
 }
 

@@ -9,7 +9,7 @@ import Testing
         ("1e2", 100), ("-2.5e3", .double(-2500)),
         ("\"\"", ""), (#""a\"\\\/\b\f\n\r\t""#, "a\"\\/\u{8}\u{C}\n\r\t"), (#""\u00e9\u65e5\uD83D\uDE00""#, "é日😀"), ("\"é日😀\"", "é日😀"),
         (#""\u0000""#, "\0"), ("\"0123456789abcdef\"", "0123456789abcdef"), ("\"01234567\\\"\"", "01234567\""), ("\"\u{7F}\"", "\u{7F}"),
-        ("[]", []), ("{}", [:]), ("[ 1 , [ ] ]", [1, []]), (#"{"b":1,"a":{"c":[true,null]}}"#, ["a": ["c": [true, nil]], "b": 1]),
+        ("[]", []), ("{}", [:]), ("[ 1 , [ ] ]", [1, []]), (#"{"b":1,"a":{"c":[true,null]}}"#, ["a": ["c": [true, .null]], "b": 1]),
         (#"{"a":1,"a":2}"#, ["a": 2]), (#"{"b":0,"a":1,"b":3,"a":2}"#, ["a": 2, "b": 3]),
     ] as [(String, JSON)])
     func reads(text: String, value: JSON) throws { #expect(try JSON.parse(text) == value) }
@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test func accessorsAnswerOnlyTheirKind() {
-        let value: JSON = ["s": "x", "i": 1, "d": 1.5, "b": true, "n": nil, "a": [1, 2]]
+        let value: JSON = ["s": "x", "i": 1, "d": 1.5, "b": true, "n": .null, "a": [1, 2]]
         #expect(value["s"]?.stringValue == "x")
         #expect(value["i"]?.intValue == 1)
         #expect(value["i"]?.doubleValue == 1)
