@@ -47,6 +47,8 @@ package protocol UserDirectory: Sendable {
     func hash(_ c: Context, password: String) async throws -> String
     /// A new session (device and access token) of a local user.
     func createSession(_ c: Context, _ tx: WriteTx, user: UserID, deviceName: String?) throws -> (token: String, device: DeviceID)
+    /// Ends the sessions of one device: its tokens stop working at once. Unknown devices are no error.
+    func endSession(_ c: Context, _ tx: WriteTx, user: UserID, device: DeviceID) throws
     func exists(_ tx: ReadTx, _ user: UserID) throws -> Bool
     func profile(_ tx: ReadTx, _ user: UserID) throws -> Profile
     func setProfile(_ c: Context, _ tx: WriteTx, user: UserID, _ profile: Profile) throws
@@ -130,6 +132,14 @@ package struct AppendedEvent: Sendable {
 package protocol RoomObserver: Sendable {
     /// Inside the transaction that appends the event: what is written here is durable together with it. A throw undoes both.
     func appended(_ c: Context, _ tx: WriteTx, _ event: AppendedEvent) throws
+    /// Inside the transaction that moves a public read receipt forward.
+    func receiptMoved(_ c: Context, _ tx: WriteTx, room: RoomID, user: UserID, event: EventID, timestamp: Int64) throws
+    /// Who types in a room has changed (in memory). Must return at once.
+    func typingChanged(_ c: Context, room: RoomID, typing: [UserID])
+}
+extension RoomObserver {
+    package func receiptMoved(_ c: Context, _ tx: WriteTx, room: RoomID, user: UserID, event: EventID, timestamp: Int64) throws {}
+    package func typingChanged(_ c: Context, room: RoomID, typing: [UserID]) {}
 }
 
 /// Owned by Rooms.
