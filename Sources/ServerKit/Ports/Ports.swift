@@ -52,6 +52,8 @@ package protocol UserDirectory: Sendable {
     func exists(_ tx: ReadTx, _ user: UserID) throws -> Bool
     func profile(_ tx: ReadTx, _ user: UserID) throws -> Profile
     func setProfile(_ c: Context, _ tx: WriteTx, user: UserID, _ profile: Profile) throws
+    /// A filter that the user has stored (`POST /user/{userId}/filter`), for `/sync` and `/messages`.
+    func filter(_ tx: ReadTx, user: UserID, id: String) throws -> JSONObject?
 }
 
 /// What /createRoom takes, and what the desk asks for.

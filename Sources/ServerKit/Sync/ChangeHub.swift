@@ -140,7 +140,8 @@ package final class ChangeHub: Sendable {
     }
 
     package func changes(for name: String, since token: SyncToken) -> Since {
-        state.withLock { state in
+        guard token.toDevice == nil else { return .unknown }   // messages wait for the next answer
+        return state.withLock { state in
             guard let listener = state.listeners[name], listener.isReady, token.position >= listener.knownPosition, token.ephemeral >= listener.knownEphemeral else { return .unknown }
             var keys: Set<ChangeKey> = []
             for change in listener.recent where change.position > (change.isEphemeral ? token.ephemeral : token.position) { keys.insert(change.key) }
@@ -150,7 +151,7 @@ package final class ChangeHub: Sendable {
 
     /// Returns when something changed for `name` after `token`, at the time-out, or when the task is cancelled.
     package func wait(_ name: String, since token: SyncToken, timeout milliseconds: Int64) async {
-        guard milliseconds > 0 else { return }
+        guard milliseconds > 0, token.toDevice == nil else { return }
         let id = state.withLock { state in state.nextWaiter += 1; return state.nextWaiter }
         let timer = Task { [weak self] in
             try? await Task.sleep(for: .milliseconds(milliseconds))   // cancelled when the wait ends earlier

@@ -2,19 +2,27 @@ package import MatrixCore
 package import Store
 
 /// Where a client stands: the global change position, and the position of what lives in memory only (typing, presence).
-/// On the wire `s<position>_<ephemeral>`.
+/// On the wire `s<position>_<ephemeral>`, with `_<toDevice>` while to-device messages wait for the next answer.
 package struct SyncToken: Sendable, Hashable, CustomStringConvertible {
     package var position: Int64
     /// Counts in-memory changes; starts at the time of the server's start in microseconds, so that it grows over restarts.
     package var ephemeral: Int64
-    package init(position: Int64, ephemeral: Int64) { self.position = position; self.ephemeral = ephemeral }
+    /// Position of the last to-device message that the client has got; nil when it has got all up to `position`.
+    package var toDevice: Int64?
+    package init(position: Int64, ephemeral: Int64, toDevice: Int64? = nil) { self.position = position; self.ephemeral = ephemeral; self.toDevice = toDevice }
     package init?(_ text: some StringProtocol) {
         guard text.first == "s" else { return nil }
         let parts = text.dropFirst().split(separator: "_", omittingEmptySubsequences: false)
-        guard parts.count == 2, let p = Int64(parts[0]), let e = Int64(parts[1]), p >= 0, e >= 0 else { return nil }
+        guard parts.count == 2 || parts.count == 3, let p = Int64(parts[0]), let e = Int64(parts[1]), p >= 0, e >= 0 else { return nil }
         position = p; ephemeral = e
+        if parts.count == 3 {
+            guard let d = Int64(parts[2]), d >= 0, d <= p else { return nil }
+            toDevice = d
+        }
     }
-    package var description: String { "s\(position)_\(ephemeral)" }
+    package var description: String { toDevice.map { "s\(position)_\(ephemeral)_\($0)" } ?? "s\(position)_\(ephemeral)" }
+    /// Up to where the client has got to-device messages.
+    package var toDevicePosition: Int64 { toDevice ?? position }
 }
 
 /// One sync request, as sources see it.
@@ -49,6 +57,9 @@ package struct SyncParts: Sendable {
     package var accountData: [[UInt8]] = []
     package var presence: [[UInt8]] = []
     package var toDevice: [[UInt8]] = []
+    /// Set when more to-device messages wait than one answer carries: the position of the last one in `toDevice`. It must go
+    /// into the answer's token (`SyncToken.toDevice`), otherwise the waiting ones count as received.
+    package var toDeviceThrough: Int64?
     /// Further top-level fields (`device_lists`, `device_one_time_keys_count`, ...). They alone do not end a long-poll.
     package var extra: [(name: String, json: [UInt8])] = []
     /// Set by a source whose `extra` is news for the client (device lists changed).
@@ -60,11 +71,14 @@ package struct SyncParts: Sendable {
 /// One stream of a client's sync (account data, receipts, typing, to-device, ...).
 /// Law, checked by TestKit at the end of API tests: initial(t1) + delta(t1 -> t2) = initial(t2), after the client's merge rule.
 package protocol SyncSource: Sendable {
+    /// A sync request has come in, before anything is read or waited for. `presence` is its `set_presence`, "online" when it says nothing.
+    func began(_ c: Context, user: UserID, device: DeviceID, presence: String) async throws
     /// Reads in the sync's snapshot; `scope.now.position` is that snapshot's position.
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws
     /// The client has sent back `scope.since`: what came with it or before needs not be kept (to-device messages).
     func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws
 }
 extension SyncSource {
+    package func began(_ c: Context, user: UserID, device: DeviceID, presence: String) async throws {}
     package func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws {}
 }
