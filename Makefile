@@ -1,0 +1,37 @@
+# `make help` prints what each target does. Every target installs what it misses first and can be run again.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build web demo test test-swift test-web test-acceptance bench clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install by apt and pip what building, testing and measuring need
+	@scripts/setup.sh test && scripts/setup.sh bench
+
+build: ## Build the web pages and the server for production (.build/release/comptoir)
+	@scripts/setup.sh demo && scripts/build.sh web && scripts/build.sh release
+
+web: ## Build the web pages alone (web/dist)
+	@scripts/setup.sh demo && scripts/build.sh web
+
+demo: ## Build what changed and start the demo shop in the foreground (ARGS="--data DIR" keeps its data)
+	@scripts/setup.sh demo && scripts/build.sh web && scripts/build.sh release && exec .build/release/comptoir demo $(ARGS)
+
+test: ## Run every test: Swift on SQLite and PostgreSQL, web, browser and real Matrix clients
+	@scripts/setup.sh test && scripts/test.sh swift web acceptance
+
+test-swift: ## Run the Swift tests alone (ARGS="--filter StoreTests" for some of them)
+	@scripts/setup.sh test && scripts/test.sh swift -- $(ARGS)
+
+test-web: ## Check, lint and test the TypeScript alone
+	@scripts/setup.sh demo && scripts/test.sh web
+
+test-acceptance: ## Run the acceptance tests alone (ARGS="-k crash" for some of them)
+	@scripts/setup.sh test && scripts/test.sh acceptance -- $(ARGS)
+
+bench: ## Measure throughput, latency, CPU and memory of a release build against the goals
+	@scripts/setup.sh bench && scripts/build.sh release && bench/run.sh $(ARGS)
+
+clean: ## Remove everything that was built (not the installed packages)
+	rm -rf .build .venv web/dist bench/results bench/msgbench/msgbench acceptance/out
