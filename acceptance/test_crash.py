@@ -1,0 +1,136 @@
+"""kill -9 in the middle of sending, again and again: what was acknowledged is there, once, in its order.
+
+The senders behave as every careful client does: one message at a time, and after a lost answer the same message with
+the same transaction id until an answer comes. A reader follows by /sync over all the crashes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import random
+import time
+
+import httpx
+
+from server import Server, asynchronously
+
+SENDERS = 6
+KILLS = 12
+
+
+async def sender(base: str, token: str, room: str, number: int, stop: asyncio.Event, acknowledged: dict[str, str]) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    sequence = retries = 0
+    async with httpx.AsyncClient(base_url=base, headers=headers, timeout=10) as http:
+        while not stop.is_set():
+            body = f"{number}:{sequence}"
+            while True:
+                try:
+                    answer = await http.put(f"/_matrix/client/v3/rooms/{room}/send/m.room.message/s{number}-{sequence}",
+                                            json={"msgtype": "m.text", "body": body})
+                except httpx.TransportError:
+                    retries += 1
+                    await asyncio.sleep(0.02)
+                    continue
+                assert answer.status_code == 200, answer.text
+                acknowledged[body] = answer.json()["event_id"]
+                break
+            sequence += 1
+    assert sequence > 0
+    return retries
+
+
+async def reader(base: str, token: str, room: str, since: str, done: asyncio.Event, seen: list[str]) -> None:
+    async with httpx.AsyncClient(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=15) as http:
+        quiet = False
+        while not quiet:
+            finished = done.is_set()
+            try:
+                answer = await http.get("/_matrix/client/v3/sync", params={
+                    "since": since, "timeout": 300, "filter": '{"room":{"timeline":{"limit":1000}}}'})
+            except httpx.TransportError:
+                await asyncio.sleep(0.02)
+                continue
+            assert answer.status_code == 200, answer.text
+            sync = answer.json()
+            since = sync["next_batch"]
+            timeline = sync.get("rooms", {}).get("join", {}).get(room, {}).get("timeline", {})
+            assert not timeline.get("limited"), "the reader must get all of it by /sync"
+            bodies = [e["content"]["body"] for e in timeline.get("events", []) if e["type"] == "m.room.message"]
+            seen += bodies
+            quiet = finished and not bodies
+
+
+def test_nothing_acknowledged_is_lost_or_doubled(server_on_each):
+    server: Server = server_on_each
+    owner = server.register("owner")
+    senders = [server.register(f"sender{n}") for n in range(SENDERS)]
+    room = owner.create_room(preset="public_chat")
+    for person in senders:
+        person.join(room)
+    since = owner.sync()["next_batch"]
+    acknowledged: dict[str, str] = {}
+    seen: list[str] = []
+    starts: list[float] = []
+
+    async def story() -> int:
+        stop, done = asyncio.Event(), asyncio.Event()
+        reading = asyncio.create_task(reader(server.base, owner.token, room, since, done, seen))
+        sending = [asyncio.create_task(sender(server.base, p.token, room, n, stop, acknowledged)) for n, p in enumerate(senders)]
+        chance = random.Random(20)
+        for _ in range(KILLS):
+            await asyncio.sleep(chance.uniform(0.1, 0.8))
+            before = len(acknowledged)
+            server.kill()
+            await asyncio.to_thread(server.start)
+            starts.append(server.start_seconds)
+            # the next crash comes only after some work went through, or this would prove nothing
+            deadline = time.monotonic() + 20
+            while len(acknowledged) < before + SENDERS:
+                assert time.monotonic() < deadline, "the senders did not go on after the restart"
+                for task in sending:
+                    if task.done():
+                        task.result()
+                await asyncio.sleep(0.01)
+        stop.set()
+        retries = sum(await asyncio.gather(*sending))
+        done.set()
+        await asyncio.wait_for(reading, 60)
+        return retries
+
+    retries = asynchronously(story())
+    assert retries >= KILLS / 2, "hardly any message was under way when the server was killed"
+    assert len(acknowledged) > SENDERS * KILLS
+
+    history = [e for e in owner.history(room) if e["type"] == "m.room.message"]
+    stored = {e["content"]["body"]: e["event_id"] for e in history}
+    assert len(stored) == len(history), "a message is there twice"
+    lost = [body for body, event in acknowledged.items() if stored.get(body) != event]
+    assert not lost, f"acknowledged, but not there under its event id: {lost[:10]}"
+    assert len(stored) == len(acknowledged)
+
+    for order in ([e["content"]["body"] for e in history], seen):
+        last: dict[str, int] = collections.defaultdict(lambda: -1)
+        for body in order:
+            number, sequence = body.split(":")
+            assert int(sequence) == last[number] + 1, f"sender {number}: {sequence} came after {last[number]}"
+            last[number] = int(sequence)
+    assert seen == [e["content"]["body"] for e in history], "the reader saw another order than the history has"
+    print(f"{len(acknowledged)} messages, {retries} retried, {KILLS} kills, slowest start {max(starts):.2f} s")
+
+
+def test_an_upload_is_whole_or_not_there(server):
+    """A picture whose address was given out can be read after a crash."""
+    person = server.register()
+    addresses = []
+    for n in range(5):
+        data = bytes([n]) * 300_000
+        uri = person.call("POST", "/_matrix/media/v3/upload", content=data,
+                          headers={"Content-Type": "application/octet-stream"})["content_uri"]
+        addresses.append((uri, data))
+        server.kill()
+        server.start()
+    for uri, data in addresses:
+        answer = person.request("GET", f"/_matrix/client/v1/media/download/{uri.removeprefix('mxc://')}")
+        assert answer.status_code == 200 and answer.content == data
