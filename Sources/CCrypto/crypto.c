@@ -7,6 +7,23 @@
 
 int comptoir_sha256(const uint8_t *data, size_t length, uint8_t *out32) { return SHA256(data, length, out32) != NULL; }
 
+void *comptoir_sha256_begin(void) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
+        EVP_MD_CTX_free(context);
+        return NULL;
+    }
+    return context;
+}
+
+int comptoir_sha256_update(void *state, const void *data, size_t length) { return EVP_DigestUpdate(state, data, length) == 1; }
+
+int comptoir_sha256_finish(void *state, uint8_t *out32) {
+    int ok = out32 ? EVP_DigestFinal_ex(state, out32, NULL) == 1 : 1;
+    EVP_MD_CTX_free(state);
+    return ok;
+}
+
 int comptoir_hmac(int sha, const uint8_t *key, size_t key_length, const uint8_t *data, size_t length, uint8_t *out) {
     unsigned int written = 0;
     return HMAC(sha == 1 ? EVP_sha1() : EVP_sha256(), key, (int)key_length, data, length, out, &written) != NULL;

@@ -4,6 +4,10 @@
 #include <stdint.h>
 /// SHA-256 of `data` into 32 bytes; 1 on success.
 int comptoir_sha256(const uint8_t *data, size_t length, uint8_t *out32);
+/// SHA-256 piece by piece. `begin` gives NULL for want of memory; `finish` frees it, and may be given no room for the hash.
+void *comptoir_sha256_begin(void);
+int comptoir_sha256_update(void *state, const void *data, size_t length);
+int comptoir_sha256_finish(void *state, uint8_t *out32);
 /// HMAC; `sha` is 1 (SHA-1, 20 bytes) or 256 (SHA-256, 32 bytes); 1 on success.
 int comptoir_hmac(int sha, const uint8_t *key, size_t key_length, const uint8_t *data, size_t length, uint8_t *out);
 /// Ed25519 (RFC 8032): public key of a 32-byte seed; 1 on success.

@@ -9,6 +9,30 @@ package enum SHA256 {
     }
 }
 
+/// SHA-256 of something that is never in memory as a whole.
+package struct SHA256Stream: ~Copyable {
+    private var state: UnsafeMutableRawPointer?
+
+    package init() {
+        state = comptoir_sha256_begin()
+        precondition(state != nil, "libcrypto gives no digest context")
+    }
+
+    deinit { if let state { _ = comptoir_sha256_finish(state, nil) } }
+
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress else { return }
+        precondition(state != nil && comptoir_sha256_update(state, base, bytes.count) == 1, "a digest was used after its end")
+    }
+
+    /// The hash of all that came; nothing may follow.
+    package mutating func finish() -> [UInt8] {
+        let ending = state
+        state = nil
+        return Crypto.filled(32) { comptoir_sha256_finish(ending, $0) == 1 }
+    }
+}
+
 package enum HMAC {
     /// 20 bytes.
     package static func sha1(key: [UInt8], _ bytes: [UInt8]) -> [UInt8] {

@@ -11,6 +11,17 @@ import Testing
     ])
     func sha256(text: String, hash: String) { #expect(Hex.encode(SHA256.hash(Self.bytes(text))) == hash) }
 
+    /// However a text is cut, its hash is the same.
+    @Test(arguments: [1, 3, 64, 1000])
+    func sha256InPieces(size: Int) {
+        let text = (0..<1000).map { UInt8($0 & 255) }
+        var stream = SHA256Stream()
+        for start in stride(from: 0, to: text.count, by: size) {
+            text[start..<min(start + size, text.count)].withUnsafeBytes { stream.update($0) }
+        }
+        #expect(stream.finish() == SHA256.hash(text))
+    }
+
     /// RFC 2202 case 2 and RFC 4231 case 2.
     @Test func hmac() {
         let message = Self.bytes("what do ya want for nothing?")
