@@ -1,0 +1,123 @@
+package import MatrixCore
+package import Store
+
+/// An event as it lies in the database. `content` is JSON as bytes and stays so: answers are spliced, not encoded again.
+package struct EventRow: Sendable {
+    package let pos: Int64
+    package let roomNID: Int64
+    package let id: EventID
+    package let type: String
+    package let stateKey: String?
+    package let sender: UserID
+    package let timestamp: Int64
+    package let depth: Int64
+    package let content: [UInt8]
+    package let relatesTo: String?
+    package let relType: String?
+    /// Root of the thread that the event is in.
+    package let thread: String?
+    package let redacts: String?
+    package let redactedBy: Int64?
+    package let notifies: Bool
+    package let device: String?
+    package let transaction: String?
+    /// The state event that this one replaced.
+    package let replaced: Replaced?
+    /// The redaction that emptied this event; filled by ``EventStore``.
+    package fileprivate(set) var redaction: Redaction?
+
+    package struct Replaced: Sendable {
+        package let id: String
+        package let sender: String
+        package let content: [UInt8]
+    }
+    package struct Redaction: Sendable {
+        package let id: String
+        package let sender: String
+        package let timestamp: Int64
+        package let content: [UInt8]
+    }
+
+    package var isState: Bool { stateKey != nil }
+    /// The content as a value. Stored content is always valid JSON; a damaged row reads as an empty object.
+    package var contentObject: JSONObject {
+        guard let object = try? JSONObject.parse(content) else { return [:] }   // checked when it was stored
+        return object
+    }
+
+    package init(_ row: Row) {
+        pos = row.int(0)
+        roomNID = row.int(1)
+        id = EventID(trusted: row.text(2))
+        type = row.text(3)
+        stateKey = row.textOrNil(4)
+        sender = UserID(trusted: row.text(5))
+        timestamp = row.int(6)
+        depth = row.int(7)
+        content = row.bytes(8)
+        relatesTo = row.textOrNil(9)
+        relType = row.textOrNil(10)
+        thread = row.textOrNil(11)
+        redacts = row.textOrNil(12)
+        redactedBy = row.intOrNil(13)
+        notifies = row.bool(14)
+        device = row.textOrNil(15)
+        transaction = row.textOrNil(16)
+        replaced = row.isNull(17) ? nil : Replaced(id: row.text(17), sender: row.text(18), content: row.bytes(19))
+        redaction = nil
+    }
+}
+
+/// Reads events. Every query selects ``EventSQL/columns``, so that a row always reads the same way.
+package enum EventStore {
+    /// Runs a query that begins with ``EventSQL/select`` (or selects ``EventSQL/columns``).
+    package static func all(_ tx: ReadTx, _ sql: String, _ binds: any Bindable...) throws -> [EventRow] {
+        try all(tx, sql, array: binds)
+    }
+    package static func all(_ tx: ReadTx, _ sql: String, array binds: [any Bindable]) throws -> [EventRow] {
+        var events = try tx.all(sql, array: binds) { EventRow($0) }
+        for index in events.indices {
+            guard let redactedBy = events[index].redactedBy else { continue }
+            events[index].redaction = try tx.first(EventSQL.redaction, redactedBy) {
+                EventRow.Redaction(id: $0.text(0), sender: $0.text(1), timestamp: $0.int(2), content: $0.bytes(3))
+            }
+        }
+        return events
+    }
+    package static func event(_ tx: ReadTx, room nid: Int64, _ id: EventID) throws -> EventRow? {
+        try all(tx, EventSQL.byID, id, nid).first
+    }
+    package static func event(_ tx: ReadTx, at pos: Int64) throws -> EventRow? {
+        try all(tx, EventSQL.byPosition, pos).first
+    }
+    /// Events of a room with `after < pos < before`, oldest first or newest first.
+    package static func page(_ tx: ReadTx, room nid: Int64, after: Int64 = 0, before: Int64 = .max, newestFirst: Bool, limit: Int) throws -> [EventRow] {
+        try all(tx, newestFirst ? EventSQL.pageDown : EventSQL.pageUp, nid, after, before, limit)
+    }
+}
+
+package enum EventSQL {
+    /// `e` is the event, `p` the state event it replaced. Order matters to ``EventRow``.
+    package static let columns = """
+        e.pos, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.content, e.relates_to, e.rel_type, e.thread, \
+        e.redacts, e.redacted_by, e.notifies, e.txn_device, e.txn_id, p.event_id, p.sender, p.content
+        """
+    package static let replaced = " LEFT JOIN event p ON p.pos = e.replaces "
+    package static let select = "SELECT " + columns + " FROM event e" + replaced
+    package static let byID = select + "WHERE e.event_id = ? AND e.room_nid = ?"
+    package static let byPosition = select + "WHERE e.pos = ?"
+    package static let pageDown = select + "WHERE e.room_nid = ? AND e.pos > ? AND e.pos < ? ORDER BY e.pos DESC LIMIT ?"
+    package static let pageUp = select + "WHERE e.room_nid = ? AND e.pos > ? AND e.pos < ? ORDER BY e.pos LIMIT ?"
+    static let redaction = "SELECT event_id, sender, ts, content FROM event WHERE pos = ?"
+    static let position = "SELECT pos FROM event WHERE event_id = ? AND room_nid = ?"
+    static let insert = """
+        INSERT INTO event (pos, room_nid, event_id, type, state_key, sender, ts, depth, content, rest, relates_to, rel_type, thread, \
+        redacts, replaces, notifies, txn_device, txn_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    /// One room of a transaction id may hold several events (different endpoints); there are never many.
+    static let ofTransaction = "SELECT txn_device, room_nid, type, redacts, event_id FROM event WHERE sender = ? AND txn_id = ?"
+    static let redact = "UPDATE event SET content = ?, redacted_by = ?, redacts = ?, relates_to = NULL, rel_type = NULL, thread = NULL WHERE pos = ?"
+    static let threadOf = "SELECT thread, pos FROM event WHERE event_id = ? AND room_nid = ?"
+
+    package static let all = [byID, byPosition, pageDown, pageUp, redaction, position, insert, ofTransaction, redact, threadOf]
+}

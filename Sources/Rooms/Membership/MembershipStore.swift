@@ -1,0 +1,87 @@
+package import MatrixCore
+package import Store
+
+/// A user's place in a room, now.
+package struct Member: Sendable {
+    package let user: UserID
+    package let room: Int64
+    /// "join", "invite", "knock", "leave" or "ban".
+    package let membership: String
+    /// Of the member event.
+    package let pos: Int64
+    package let event: String
+    package let sender: UserID
+    package let timestamp: Int64
+    /// Position of the event with which the present membership began (a join is not begun anew by a change of name).
+    package let sincePos: Int64
+    package let displayName: String?
+    package let avatarURL: String?
+    package let isForgotten: Bool
+
+    init(_ row: Row) {
+        user = UserID(trusted: row.text(0))
+        room = row.int(1)
+        membership = row.text(2)
+        pos = row.int(3)
+        event = row.text(4)
+        sender = UserID(trusted: row.text(5))
+        timestamp = row.int(6)
+        sincePos = row.int(7)
+        displayName = row.textOrNil(8)
+        avatarURL = row.textOrNil(9)
+        isForgotten = row.bool(10)
+    }
+}
+
+package enum MembershipStore {
+    package static func member(_ tx: ReadTx, room nid: Int64, _ user: UserID) throws -> Member? {
+        try tx.first(MembershipSQL.one, user, nid) { Member($0) }
+    }
+    /// "join", "invite", ...; nil for a user who never had to do with the room.
+    package static func membership(_ tx: ReadTx, room nid: Int64, _ user: UserID) throws -> String? {
+        try tx.first(MembershipSQL.membership, user, nid) { $0.text(0) }
+    }
+    /// All rooms of a user that he has not forgotten, whatever his membership.
+    package static func rooms(_ tx: ReadTx, of user: UserID) throws -> [Member] {
+        try tx.all(MembershipSQL.ofUser, user) { Member($0) }
+    }
+    package static func members(_ tx: ReadTx, room nid: Int64, _ membership: String) throws -> [Member] {
+        try tx.all(MembershipSQL.ofRoom, nid, membership) { Member($0) }
+    }
+    /// The list of stripped state events that was made at the time of the invite or knock, as JSON.
+    package static func stripped(_ tx: ReadTx, room nid: Int64, _ user: UserID) throws -> [UInt8]? {
+        try tx.first(MembershipSQL.stripped, user, nid) { $0.bytesOrNil(0) } ?? nil
+    }
+    package static func joinedRooms(_ tx: ReadTx, of user: UserID) throws -> [(nid: Int64, id: RoomID)] {
+        try tx.all(MembershipSQL.joinedRooms, user) { (nid: $0.int(0), id: RoomID(trusted: $0.text(1))) }
+    }
+}
+
+package enum MembershipSQL {
+    package static let columns = """
+        m.user_id, m.room_nid, m.membership, m.pos, m.event_id, m.sender, m.ts, m.since_pos, m.display_name, m.avatar_url, m.forgotten
+        """
+    static let one = "SELECT \(columns) FROM membership m WHERE m.user_id = ? AND m.room_nid = ?"
+    static let membership = "SELECT membership FROM membership WHERE user_id = ? AND room_nid = ?"
+    static let ofUser = "SELECT \(columns) FROM membership m WHERE m.user_id = ? AND m.forgotten = 0 ORDER BY m.room_nid"
+    static let ofRoom = "SELECT \(columns) FROM membership m WHERE m.room_nid = ? AND m.membership = ? ORDER BY m.pos"
+    static let stripped = "SELECT stripped FROM membership WHERE user_id = ? AND room_nid = ?"
+    static let joinedRooms = """
+        SELECT r.room_nid, r.room_id FROM membership m JOIN room r ON r.room_nid = m.room_nid \
+        WHERE m.user_id = ? AND m.membership = 'join' ORDER BY r.room_nid
+        """
+    static let neighbours = """
+        SELECT DISTINCT o.user_id FROM membership m JOIN membership o ON o.room_nid = m.room_nid AND o.membership = 'join' \
+        WHERE m.user_id = ?1 AND m.membership = 'join' AND o.user_id <> ?1
+        """
+    static let upsert = """
+        INSERT INTO membership (user_id, room_nid, membership, pos, event_id, sender, ts, since_pos, joined_ts, display_name, avatar_url, \
+        forgotten, stripped) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT (user_id, room_nid) DO UPDATE SET \
+        membership = excluded.membership, pos = excluded.pos, event_id = excluded.event_id, sender = excluded.sender, ts = excluded.ts, \
+        since_pos = excluded.since_pos, joined_ts = excluded.joined_ts, display_name = excluded.display_name, \
+        avatar_url = excluded.avatar_url, forgotten = 0, stripped = excluded.stripped
+        """
+    static let forget = "UPDATE membership SET forgotten = 1 WHERE user_id = ? AND room_nid = ?"
+
+    package static let all = [one, membership, ofUser, ofRoom, stripped, joinedRooms, neighbours, upsert, forget]
+}

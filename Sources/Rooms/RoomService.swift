@@ -1,0 +1,19 @@
+package import ServerKit
+package import Store
+
+/// The rooms of the server: everything that writes or reads an event goes through here.
+///
+/// Absent on purpose: no federation, no state resolution (a local room's history is a line), no I/O but the database.
+/// Holds no truth in memory: its caches are filled from committed rows only and are checked by position when they are used.
+package final class RoomService: Sendable {
+    let caches = RoomCaches()
+
+    package init() {}
+
+    /// The feature as App wires it. The parts are listed slice by slice.
+    package var feature: Feature {
+        Feature("rooms", migrations: EventSchema.migrations, routes: routes)
+    }
+
+    var routes: [Route] { [] }
+}
