@@ -29,23 +29,22 @@ int comptoir_hmac(int sha, const uint8_t *key, size_t key_length, const uint8_t 
     return HMAC(sha == 1 ? EVP_sha1() : EVP_sha256(), key, (int)key_length, data, length, out, &written) != NULL;
 }
 
-int comptoir_ed25519_public(const uint8_t *seed32, uint8_t *out32) {
+void *comptoir_ed25519_key(const uint8_t *seed32, uint8_t *public32) {
     EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed32, 32);
-    if (!key) return 0;
     size_t length = 32;
-    int ok = EVP_PKEY_get_raw_public_key(key, out32, &length);
+    if (key && EVP_PKEY_get_raw_public_key(key, public32, &length) == 1 && length == 32) return key;
     EVP_PKEY_free(key);
-    return ok == 1 && length == 32;
+    return NULL;
 }
 
-int comptoir_ed25519_sign(const uint8_t *seed32, const uint8_t *data, size_t length, uint8_t *out64) {
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed32, 32);
+void comptoir_ed25519_key_free(void *key) { EVP_PKEY_free(key); }
+
+int comptoir_ed25519_sign(void *key, const uint8_t *data, size_t length, uint8_t *out64) {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     size_t written = 64;
-    int ok = key && context && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1
+    int ok = context && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1
         && EVP_DigestSign(context, out64, &written, data, length) == 1 && written == 64;
     EVP_MD_CTX_free(context);
-    EVP_PKEY_free(key);
     return ok;
 }
 

@@ -10,9 +10,11 @@ int comptoir_sha256_update(void *state, const void *data, size_t length);
 int comptoir_sha256_finish(void *state, uint8_t *out32);
 /// HMAC; `sha` is 1 (SHA-1, 20 bytes) or 256 (SHA-256, 32 bytes); 1 on success.
 int comptoir_hmac(int sha, const uint8_t *key, size_t key_length, const uint8_t *data, size_t length, uint8_t *out);
-/// Ed25519 (RFC 8032): public key of a 32-byte seed; 1 on success.
-int comptoir_ed25519_public(const uint8_t *seed32, uint8_t *out32);
-int comptoir_ed25519_sign(const uint8_t *seed32, const uint8_t *data, size_t length, uint8_t *out64);
+/// Ed25519 (RFC 8032): the private key of a 32-byte seed, and its public key; NULL without memory. The key may be used by several threads at once.
+void *comptoir_ed25519_key(const uint8_t *seed32, uint8_t *public32);
+void comptoir_ed25519_key_free(void *key);
+/// 1 on success.
+int comptoir_ed25519_sign(void *key, const uint8_t *data, size_t length, uint8_t *out64);
 /// 1 valid, 0 invalid.
 int comptoir_ed25519_verify(const uint8_t *public32, const uint8_t *data, size_t length, const uint8_t *signature64);
 /// Argon2id, encoded form ($argon2id$...); 0 on success.

@@ -50,17 +50,24 @@ package enum Ed25519 {
     package struct SigningKey: Sendable {
         package let seed: [UInt8]
         package let publicKey: [UInt8]
+        private let handle: KeyHandle
 
         /// Nil unless the seed has 32 bytes.
         package init?(seed: [UInt8]) {
             guard seed.count == 32 else { return nil }
             self.seed = seed
-            publicKey = Crypto.filled(32) { comptoir_ed25519_public(seed, $0) == 1 }
+            var made: UnsafeMutableRawPointer?
+            publicKey = Crypto.filled(32) {
+                made = comptoir_ed25519_key(seed, $0)
+                return made != nil
+            }
+            guard let made else { return nil }
+            handle = KeyHandle(made)
         }
 
         /// 64 bytes; the same message always gives the same signature.
         package func sign(_ message: [UInt8]) -> [UInt8] {
-            Crypto.filled(64) { comptoir_ed25519_sign(seed, message, message.count, $0) == 1 }
+            Crypto.filled(64) { comptoir_ed25519_sign(handle.key, message, message.count, $0) == 1 }
         }
     }
 
@@ -69,6 +76,13 @@ package enum Ed25519 {
         guard signature.count == 64, publicKey.count == 32 else { return false }
         return comptoir_ed25519_verify(publicKey, message, message.count, signature) == 1
     }
+}
+
+/// Owns the library's key, so that it is expanded once and not for each signature. OpenSSL only reads it: safe from any thread.
+private final class KeyHandle: @unchecked Sendable {
+    let key: UnsafeMutableRawPointer
+    init(_ key: UnsafeMutableRawPointer) { self.key = key }
+    deinit { comptoir_ed25519_key_free(key) }
 }
 
 /// Argon2id. Costly by design: call it off the event loops, a few at a time.
