@@ -46,7 +46,7 @@ let package = Package(
         .executableTarget(name: "comptoir", dependencies: ["App", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
 
-        .target(name: "TestKit", dependencies: base, path: "Tests/TestKit", swiftSettings: strict),
+        .target(name: "TestKit", dependencies: base + [.product(name: "Logging", package: "swift-log")], path: "Tests/TestKit", swiftSettings: strict),
         tests("MatrixCoreTests", ["MatrixCore", "TestKit"]),
         tests("StoreTests", ["Store", "TestKit"]),
         tests("ServerKitTests", base + ["TestKit"]),

@@ -30,12 +30,14 @@ package final class TestDatabase: Sendable {
     package let backend: TestBackend
     /// The SQLite file.
     package let path: String
+    /// A directory of this test alone, removed with the database.
+    package let directory: String
     private let clean: @Sendable () -> Void
 
     private init(
-        _ backend: TestBackend, _ location: Database.Location, path: String = "", clean: @escaping @Sendable () -> Void
+        _ backend: TestBackend, _ location: Database.Location, directory: String, path: String = "", clean: @escaping @Sendable () -> Void
     ) {
-        (self.backend, self.location, self.path, self.clean) = (backend, location, path, clean)
+        (self.backend, self.location, self.directory, self.path, self.clean) = (backend, location, directory, path, clean)
     }
 
     deinit { clean() }
@@ -47,7 +49,7 @@ package final class TestDatabase: Sendable {
     static func sqlite() throws -> TestDatabase {
         let directory = try temporaryDirectory()
         let path = directory + "/test.db"
-        return TestDatabase(.sqlite, .sqlite(path: path), path: path) { removeDirectory(directory) }
+        return TestDatabase(.sqlite, .sqlite(path: path), directory: directory, path: path) { removeDirectory(directory) }
     }
 
     static func postgres() throws -> TestDatabase {
@@ -58,7 +60,9 @@ package final class TestDatabase: Sendable {
         _ = try admin.writeNow { try $0.run("CREATE SCHEMA \(name)") }
         let option = "options=-csearch_path%3D\(name)"
         let location = Database.Location.postgres(url: url + (url.contains("?") ? "&" : "?") + option)
-        return TestDatabase(.postgres, location) {
+        let directory = try temporaryDirectory()
+        return TestDatabase(.postgres, location, directory: directory) {
+            removeDirectory(directory)
             guard let admin = try? Database.open(.postgres(url: url), migrations: [], readers: 1) else { return }
             _ = try? admin.writeNow { try $0.run("DROP SCHEMA \(name) CASCADE") }
             admin.close()
