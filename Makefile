@@ -31,7 +31,7 @@ test-acceptance: ## Run the acceptance tests alone (ARGS="-k crash" for some of 
 	@scripts/setup.sh test && scripts/test.sh acceptance -- $(ARGS)
 
 bench: ## Measure throughput, latency, CPU and memory of a release build against the goals
-	@scripts/setup.sh bench && scripts/build.sh release && bench/run.sh $(ARGS)
+	@scripts/setup.sh bench && scripts/build.sh release && bench/run.py $(ARGS)
 
 clean: ## Remove everything that was built (not the installed packages)
 	rm -rf .build .venv web/dist bench/results bench/msgbench/msgbench acceptance/out
