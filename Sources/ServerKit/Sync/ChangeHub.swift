@@ -110,16 +110,18 @@ package final class ChangeHub: Sendable {
     }
     /// Adds the rooms that were read after `prepare`. What happened before this moment is not known.
     package func listen(_ name: String, rooms: [String]) {
-        state.withLock { state in
-            guard let listener = state.listeners[name] else { return }
+        let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            guard let listener = state.listeners[name] else { return [] }
             for room in rooms where listener.rooms.insert(room).inserted { state.byRoom[room, default: []].insert(name) }
-            if !listener.isReady {
-                listener.knownPosition = state.position
-                listener.knownEphemeral = state.ephemeral
-                listener.recent.removeAll()
-                listener.isReady = true
-            }
+            guard !listener.isReady else { return [] }
+            listener.knownPosition = state.position
+            listener.knownEphemeral = state.ephemeral
+            listener.recent.removeAll()
+            listener.isReady = true
+            defer { listener.waiters.removeAll() }
+            return Array(listener.waiters.values)   // they began to wait before the rooms were known
         }
+        for waiter in woken { waiter.resume() }
     }
     package func isListening(_ name: String) -> Bool { state.withLock { $0.listeners[name]?.isReady == true } }
 

@@ -1,0 +1,141 @@
+import MatrixCore
+import ServerKit
+
+/// The answer to /sync, put together from finished pieces of JSON: an event's bytes are copied, never decoded.
+/// Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientv3sync
+struct SyncAnswer {
+    struct Timeline {
+        var events: [[UInt8]] = []
+        var limited = false
+        var prevBatch: String?
+    }
+    struct JoinedRoom {
+        var timeline = Timeline()
+        var state: [[UInt8]] = []
+        var ephemeral: [[UInt8]] = []
+        var accountData: [[UInt8]] = []
+        /// `m.heroes`, `m.joined_member_count`, `m.invited_member_count`; nil when unchanged.
+        var summary: JSONObject?
+        var unread: UnreadCounts?
+        var isFresh = false
+
+        /// A room without news is left out of an incremental answer.
+        var hasNews: Bool {
+            isFresh || !timeline.events.isEmpty || timeline.limited || !state.isEmpty || !ephemeral.isEmpty || !accountData.isEmpty || summary != nil || unread?.isNews == true
+        }
+    }
+    struct UnreadCounts {
+        var notifications: Int64 = 0
+        var highlights: Int64 = 0
+        /// By thread root; empty unless the filter asks for them.
+        var threads: [(root: String, notifications: Int64, highlights: Int64)] = []
+        /// Changed since the client's token.
+        var isNews = false
+    }
+    struct LeftRoom {
+        var timeline = Timeline()
+        var state: [[UInt8]] = []
+        var accountData: [[UInt8]] = []
+    }
+    var next: SyncToken
+    var joined: [(room: RoomID, data: JoinedRoom)] = []
+    var invited: [(room: RoomID, state: [UInt8])] = []
+    var knocked: [(room: RoomID, state: [UInt8])] = []
+    var left: [(room: RoomID, data: LeftRoom)] = []
+    var parts = SyncParts()
+
+    var hasNews: Bool { !joined.isEmpty || !invited.isEmpty || !knocked.isEmpty || !left.isEmpty || !parts.isEmpty }
+
+    func encoded() -> [UInt8] {
+        var out = JSONBytes()
+        out.raw(#"{"next_batch":""#); out.raw(next.description); out.raw("\"")
+        for (name, json) in parts.extra { out.raw(",\""); out.raw(name); out.raw("\":"); out.raw(json) }
+        out.section("account_data", parts.accountData)
+        out.section("presence", parts.presence)
+        out.section("to_device", parts.toDevice)
+        if !joined.isEmpty || !invited.isEmpty || !knocked.isEmpty || !left.isEmpty {
+            out.raw(",\"rooms\":{")
+            var first = true
+            out.rooms("join", joined, &first) { out, room in room.write(into: &out) }
+            out.rooms("invite", invited, &first) { out, state in out.raw(#"{"invite_state":{"events":"#); out.raw(state); out.raw("}}") }
+            out.rooms("knock", knocked, &first) { out, state in out.raw(#"{"knock_state":{"events":"#); out.raw(state); out.raw("}}") }
+            out.rooms("leave", left, &first) { out, room in
+                out.raw("{")
+                room.timeline.write(into: &out)
+                out.section("state", room.state, always: true)
+                out.section("account_data", room.accountData)
+                out.raw("}")
+            }
+            out.raw("}")
+        }
+        out.raw("}")
+        return out.bytes
+    }
+}
+
+extension SyncAnswer.Timeline {
+    func write(into out: inout JSONBytes) {
+        out.raw(#""timeline":{"events":"#)
+        out.list(events)
+        out.raw(limited ? #","limited":true"# : #","limited":false"#)
+        if let prevBatch { out.raw(#","prev_batch":""#); out.raw(prevBatch); out.raw("\"") }
+        out.raw("}")
+    }
+}
+
+extension SyncAnswer.JoinedRoom {
+    func write(into out: inout JSONBytes) {
+        out.raw("{")
+        timeline.write(into: &out)
+        out.section("state", state, always: true)
+        out.section("ephemeral", ephemeral, always: true)
+        out.section("account_data", accountData, always: true)
+        if let summary { out.raw(#","summary":"#); out.raw(summary.encoded()) }
+        if let unread {
+            out.raw(#","unread_notifications":{"highlight_count":"#); out.raw(String(unread.highlights))
+            out.raw(#","notification_count":"#); out.raw(String(unread.notifications)); out.raw("}")
+            if !unread.threads.isEmpty {
+                var threads = JSONObject()
+                for thread in unread.threads { threads[thread.root] = ["highlight_count": .int(thread.highlights), "notification_count": .int(thread.notifications)] }
+                out.raw(#","unread_thread_notifications":"#); out.raw(threads.encoded())
+            }
+        }
+        out.raw("}")
+    }
+}
+
+/// Grows one buffer; knows nothing of JSON but commas.
+struct JSONBytes {
+    var bytes: [UInt8] = []
+    init() { bytes.reserveCapacity(4096) }
+    mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
+    mutating func raw(_ json: [UInt8]) { bytes.append(contentsOf: json) }
+    mutating func list(_ items: [[UInt8]]) {
+        bytes.append(UInt8(ascii: "["))
+        for (n, item) in items.enumerated() {
+            if n > 0 { bytes.append(UInt8(ascii: ",")) }
+            bytes.append(contentsOf: item)
+        }
+        bytes.append(UInt8(ascii: "]"))
+    }
+    /// `,"name":{"events":[...]}`
+    mutating func section(_ name: String, _ events: [[UInt8]], always: Bool = false) {
+        guard always || !events.isEmpty else { return }
+        raw(",\""); raw(name); raw("\":{\"events\":"); list(events); raw("}")
+    }
+    mutating func rooms<T>(_ name: String, _ rooms: [(room: RoomID, data: T)], _ first: inout Bool, _ write: (inout JSONBytes, T) -> Void) {
+        guard !rooms.isEmpty else { return }
+        if !first { raw(",") }
+        first = false
+        raw("\""); raw(name); raw("\":{")
+        for (n, room) in rooms.enumerated() {
+            if n > 0 { raw(",") }
+            raw(JSON.string(room.room.rawValue).encoded()); raw(":")
+            write(&self, room.data)
+        }
+        raw("}")
+    }
+    mutating func rooms(_ name: String, _ rooms: [(room: RoomID, state: [UInt8])], _ first: inout Bool, _ write: (inout JSONBytes, [UInt8]) -> Void) {
+        self.rooms(name, rooms.map { (room: $0.room, data: $0.state) }, &first, write)
+    }
+}

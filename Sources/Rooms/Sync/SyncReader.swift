@@ -1,0 +1,277 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// Reads one answer to /sync in one snapshot.
+///
+/// Invariants: `since == nil` gives all that a fresh client needs, otherwise the difference: a client that applies the
+/// differences one after the other has what a fresh one has. What did not change is not read where the hub knows it.
+/// Never returns an event that the user may not see.
+struct SyncReader {
+    let c: Context
+    let service: RoomService
+    let session: Session
+    let since: SyncToken?
+    let filter: Filter
+    let fullState: Bool
+    /// Rooms touched since the token; nil when not known.
+    let touched: Set<RoomID>?
+
+    private var user: UserID { session.userID }
+    private var isInitial: Bool { since == nil }
+
+    func read(_ tx: ReadTx, ephemeral: Int64) throws -> SyncAnswer {
+        let now = SyncToken(position: try tx.position, ephemeral: max(ephemeral, since?.ephemeral ?? 0))
+        var answer = SyncAnswer(next: now)
+        let members = try memberships(tx)
+        var joined: [Membership] = [], fresh: Set<RoomID> = []
+        for membership in members where filter.room.allows(room: membership.room) {
+            let member = membership.member, room = membership.room
+            switch member.membership {
+            case "join":
+                joined.append(membership)
+                if isInitial || fullState || member.sincePos > (since?.position ?? 0) { fresh.insert(room) }
+            case "invite" where isNews(member): answer.invited.append((room, try MembershipStore.stripped(tx, room: member.room, user) ?? Array("[]".utf8)))
+            case "knock" where isNews(member): answer.knocked.append((room, try MembershipStore.stripped(tx, room: member.room, user) ?? Array("[]".utf8)))
+            case "leave", "ban":
+                if let left = try leftRoom(tx, member, room) { answer.left.append((room, left)) }
+            default: break
+            }
+        }
+
+        let scope = SyncScope(user: user, device: session.deviceID, since: since, now: now, filter: filter,
+                              joined: Set(joined.map(\.room)), fresh: fresh, touched: touched)
+        for source in c.syncSources { try source.contribute(c, tx, scope, into: &answer.parts) }
+
+        for membership in joined {
+            let part = answer.parts.rooms.removeValue(forKey: membership.room)
+            let isFresh = fresh.contains(membership.room)
+            guard isFresh || part != nil || membership.lastPos > (since?.position ?? 0) else { continue }
+            if let data = try joinedRoom(tx, membership, isFresh: isFresh, now: now, part) { answer.joined.append((membership.room, data)) }
+        }
+        answer.parts.rooms.removeAll()   // of rooms that the filter leaves out
+        return answer
+    }
+
+    /// A membership that the client has not been told of.
+    private func isNews(_ member: Member) -> Bool { fullState || member.pos > (since?.position ?? 0) }
+
+    struct Membership {
+        let member: Member
+        let room: RoomID
+        /// Of the room's last event.
+        let lastPos: Int64
+        init(_ row: Row) {
+            member = Member(row)
+            room = RoomID(trusted: row.text(11))
+            lastPos = row.int(12)
+        }
+    }
+
+    /// The user's rooms that this answer has to look at.
+    private func memberships(_ tx: ReadTx) throws -> [Membership] {
+        guard let touched else { return try tx.all(SyncSQL.membersOfUser, user) { Membership($0) } }
+        return try touched.sorted().compactMap { room in try tx.first(SyncSQL.memberOfRoom, user, room) { Membership($0) } }
+    }
+
+    // MARK: joined rooms
+
+    private func joinedRoom(_ tx: ReadTx, _ membership: Membership, isFresh: Bool, now: SyncToken, _ part: SyncParts.Room?) throws -> SyncAnswer.JoinedRoom? {
+        let member = membership.member
+        var data = SyncAnswer.JoinedRoom()
+        data.isFresh = isFresh
+        if let part { data.ephemeral = part.ephemeral; data.accountData = part.accountData }
+        let from = isFresh ? 0 : since?.position ?? 0
+        let page = try timeline(tx, room: member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh)
+        let stateEvents = try state(tx, room: member.room, page: page, isFresh: isFresh, from: from, to: now.position)
+        data.timeline = try encode(tx, page, member)
+        let view = ClientEvent.View(user: user, device: session.deviceID, now: c.clock.now)
+        data.state = stateEvents.map { ClientEvent.bytes($0, view) }
+        if isFresh || page.events.contains(where: { $0.type == "m.room.member" }) || stateEvents.contains(where: { $0.type == "m.room.member" }) {
+            data.summary = try summary(tx, room: member.room)
+        }
+        guard data.hasNews else { return nil }
+        data.unread = try unread(tx, room: member.room)
+        return data
+    }
+
+    struct Page {
+        /// Oldest first, all visible to the user and let through by the filter.
+        var events: [StoredEvent] = []
+        var limited = false
+        /// Position before the first event: what came before is not in the page.
+        var start: Int64
+    }
+
+    /// The newest events after `after`, at most the filter's limit.
+    private func timeline(_ tx: ReadTx, room nid: Int64, member: Member, after: Int64, to: Int64, isFresh: Bool) throws -> Page {
+        let limit = filter.room.timeline.limit ?? 10
+        var page = Page(start: to)
+        var before = to + 1, kept: [StoredEvent] = []
+        // Filters are applied here and not in SQL: the index is by position, and most filters let everything through.
+        reading: while true {
+            let wanted = limit + 1 - kept.count
+            let batch = try EventStore.page(tx, room: nid, after: after, before: before, newestFirst: true, limit: max(wanted, 1))
+            guard let last = batch.last else { break }
+            before = last.pos
+            let visible = isFresh || after < member.sincePos ? try service.visible(tx, batch, room: nid, to: user) : batch
+            for event in visible where filter.room.timeline.allows(event) {
+                if kept.count == limit { page.limited = true; break reading }
+                kept.append(event)
+            }
+            if batch.count < max(wanted, 1) { break }
+            if visible.isEmpty, isFresh { break }   // what is older is hidden as well
+        }
+        page.events = kept.reversed()
+        if let first = page.events.first { page.start = first.pos - 1 }
+        return page
+    }
+
+    /// The state that the client does not have: at the start of the timeline for a fresh room, changed before it otherwise.
+    private func state(_ tx: ReadTx, room nid: Int64, page: Page, isFresh: Bool, from: Int64, to: Int64) throws -> [StoredEvent] {
+        let stateFilter = filter.room.state
+        var events: [StoredEvent]
+        if isFresh {
+            events = try StateStore.all(tx, room: nid, at: page.start)
+        } else if page.limited {
+            events = try StateStore.changes(tx, room: nid, after: from, to: page.start)
+        } else {
+            events = []
+        }
+        guard stateFilter.lazyLoadMembers else { return events.filter(stateFilter.allows) }
+
+        // Lazy loading: of the members only those that the timeline speaks of, and each only once for this device.
+        let named = Set(page.events.filter { $0.type == "m.room.member" }.compactMap(\.stateKey))
+        var wanted = Set(page.events.map(\.sender.rawValue)).subtracting(isFresh ? [] : named)
+        if isFresh { wanted.insert(user.rawValue) }
+        let known = stateFilter.includeRedundantMembers || isFresh ? [] : service.lazyMembers.known(device: session, room: nid)
+        events.removeAll { event in
+            guard event.type == "m.room.member", let key = event.stateKey else { return false }
+            return isFresh ? !wanted.contains(key) : false
+        }
+        let present = Set(events.compactMap { $0.type == "m.room.member" ? $0.stateKey : nil })
+        for key in wanted.subtracting(present).subtracting(known).sorted() where !isFresh {
+            if let event = try StateStore.event(tx, room: nid, "m.room.member", key, at: page.start) { events.append(event) }
+        }
+        service.lazyMembers.tell(device: session, room: nid, wanted.union(present).union(named), reset: isFresh)
+        return events.filter(stateFilter.allows)
+    }
+
+    private func encode(_ tx: ReadTx, _ page: Page, _ member: Member) throws -> SyncAnswer.Timeline {
+        let view = ClientEvent.View(user: user, device: session.deviceID, now: c.clock.now)
+        let relations = try service.bundled(tx, page.events, user: user)
+        let history = page.events.first.map { $0.pos < member.sincePos } == true
+            ? try StateStore.history(tx, room: member.room, "m.room.member", user.rawValue) : []
+        let events = page.events.map { event in
+            ClientEvent.bytes(event, view, membership: Self.membership(at: event.pos, member, history), relations: relations[event.pos])
+        }
+        return SyncAnswer.Timeline(events: events, limited: page.limited, prevBatch: events.isEmpty && !page.limited ? nil : PageToken(page.start).description)
+    }
+
+    private static func membership(at pos: Int64, _ member: Member, _ history: [(from: Int64, to: Int64?, content: [UInt8])]) -> String {
+        if pos >= member.sincePos { return member.membership }
+        guard let entry = history.last(where: { $0.from <= pos && ($0.to ?? .max) > pos }), let content = try? JSON.parse(entry.content) else { return "leave" }   // stored content is valid
+        return content["membership"]?.stringValue ?? "leave"
+    }
+
+    private func summary(_ tx: ReadTx, room nid: Int64) throws -> JSONObject? {
+        guard let summary = try RoomStore.summary(tx, nid: nid) else { return nil }
+        var object: JSONObject = ["m.joined_member_count": .int(summary.joinedCount), "m.invited_member_count": .int(summary.invitedCount)]
+        if summary.name == nil, summary.canonicalAlias == nil {
+            var heroes = try tx.all(SyncSQL.heroes, nid, user) { JSON.string($0.text(0)) }
+            if heroes.isEmpty { heroes = try tx.all(SyncSQL.formerHeroes, nid, user) { JSON.string($0.text(0)) } }
+            object["m.heroes"] = .array(heroes)
+        }
+        return object
+    }
+
+    private func unread(_ tx: ReadTx, room nid: Int64) throws -> SyncAnswer.UnreadCounts {
+        var counts = SyncAnswer.UnreadCounts()
+        try tx.each(SyncSQL.unread, user, nid) { row in
+            let thread = row.text(0)
+            if thread.isEmpty || !filter.room.timeline.unreadThreadNotifications {
+                counts.notifications += row.int(1)
+                counts.highlights += row.int(2)
+            } else if row.int(1) > 0 || row.int(2) > 0 {
+                counts.threads.append((thread, row.int(1), row.int(2)))
+            }
+        }
+        return counts
+    }
+
+    // MARK: rooms that the user has left
+
+    private func leftRoom(_ tx: ReadTx, _ member: Member, _ room: RoomID) throws -> SyncAnswer.LeftRoom? {
+        let wasTold = (since?.position ?? 0) >= member.pos
+        if isInitial || fullState {
+            guard filter.room.includeLeave, !member.isForgotten else { return nil }
+        } else if wasTold { return nil }
+        let before = since?.position ?? 0
+        let wasJoined = isInitial ? false : try joinedMembership(tx, member, at: before)
+        var left = SyncAnswer.LeftRoom()
+        let view = ClientEvent.View(user: user, device: session.deviceID, now: c.clock.now)
+        let everJoined = try StateStore.history(tx, room: member.room, "m.room.member", user.rawValue).contains { entry in
+            (try? JSON.parse(entry.content))?["membership"]?.stringValue == "join"   // stored content is valid
+        }
+        guard everJoined else {
+            // An invite or knock that came to nothing: only the leave itself may be seen.
+            if let event = try EventStore.event(tx, at: member.pos) { left.timeline.events = [ClientEvent.bytes(event, view, membership: member.membership)] }
+            left.timeline.prevBatch = PageToken(member.pos - 1).description
+            return left
+        }
+        let page = try timeline(tx, room: member.room, member: member, after: wasJoined ? before : 0, to: member.pos, isFresh: true)
+        left.timeline = try encode(tx, page, member)
+        let state = wasJoined
+            ? (page.limited ? try StateStore.changes(tx, room: member.room, after: before, to: page.start) : [])
+            : try StateStore.all(tx, room: member.room, at: page.start)
+        left.state = state.filter(filter.room.state.allows).map { ClientEvent.bytes($0, view) }
+        return left
+    }
+
+    private func joinedMembership(_ tx: ReadTx, _ member: Member, at pos: Int64) throws -> Bool {
+        guard let event = try StateStore.event(tx, room: member.room, "m.room.member", user.rawValue, at: pos) else { return false }
+        return event.contentObject["membership"]?.stringValue == "join"
+    }
+}
+
+extension RoomEventFilter {
+    /// Whether an event of the database passes.
+    func allows(_ event: StoredEvent) -> Bool {
+        if isPassThrough { return true }
+        let hasURL = containsURL == nil ? false : event.contentObject["url"]?.stringValue != nil
+        return matches(type: event.type, sender: event.sender.rawValue, containsURL: hasURL)
+    }
+}
+
+/// A place between two events of a room: all up to `position` are before it. On the wire `t<position>`; sync tokens are taken too.
+/// https://spec.matrix.org/latest/client-server-api/#pagination
+package struct PageToken: Hashable, Sendable, CustomStringConvertible {
+    package let position: Int64
+    package init(_ position: Int64) { self.position = position }
+    package init?(_ text: String) {
+        if text.first == "t", let position = Int64(text.dropFirst()), position >= 0 { self.init(position) }
+        else if let token = SyncToken(text) { self.init(token.position) }
+        else { return nil }
+    }
+    package var description: String { "t\(position)" }
+}
+
+package enum SyncSQL {
+    static let memberOfRoom = """
+        SELECT \(MembershipSQL.columns), r.room_id, r.last_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
+        WHERE m.user_id = ? AND r.room_id = ? AND m.forgotten = 0
+        """
+    static let membersOfUser = """
+        SELECT \(MembershipSQL.columns), r.room_id, r.last_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
+        WHERE m.user_id = ? AND m.forgotten = 0 ORDER BY m.room_nid
+        """
+    static let heroes = """
+        SELECT user_id FROM membership WHERE room_nid = ? AND membership IN ('join', 'invite') AND user_id <> ? ORDER BY since_pos LIMIT 5
+        """
+    static let formerHeroes = """
+        SELECT user_id FROM membership WHERE room_nid = ? AND membership IN ('leave', 'ban') AND user_id <> ? ORDER BY since_pos LIMIT 5
+        """
+    static let unread = "SELECT thread, notifications, highlights FROM unread WHERE user_id = ? AND room_nid = ?"
+
+    package static let all = [memberOfRoom, membersOfUser, heroes, formerHeroes, unread]
+}

@@ -1,0 +1,77 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// GET /_matrix/client/v3/sync. Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientv3sync
+///
+/// Invariants: an idle long-poll reads nothing; the answer's `next_batch` covers exactly what the answer holds.
+struct SyncEndpoint: Sendable {
+    let service: RoomService
+    static let longest: Int64 = 120_000
+
+    var routes: [Route] {
+        [Route(.get, "/_matrix/client/v3/sync", auth: .guest, limit: .sync) { try await answer($0, $1) }]
+    }
+
+    func answer(_ request: Request, _ c: Context) async throws -> Response {
+        let session = request.user
+        var since: SyncToken?
+        if let text = request.query["since"], !text.isEmpty {
+            guard let token = SyncToken(text) else { throw MatrixError.invalidParam("'since' is not a token of this server.") }
+            since = token
+        }
+        let timeout = min(try request.query.int("timeout", default: 0), Self.longest)
+        let fullState = try request.query.bool("full_state")
+        let presence = request.query["set_presence"]
+        if let presence, !["online", "offline", "unavailable"].contains(presence) { throw MatrixError.invalidParam("'set_presence' must be online, unavailable or offline.") }
+        let filter = try await SyncFilter.load(request.query["filter"], c, session)
+
+        let name = session.userID.rawValue
+        if c.hub.prepare(name, now: c.clock.now) {
+            let rooms = try await c.db.read { try MembershipStore.joinedRooms($0, of: session.userID).map(\.id.rawValue) }
+            c.hub.listen(name, rooms: rooms)
+        }
+        for source in c.syncSources { try await source.syncing(c, session, presence: presence) }
+        // A token of the future comes from a database that was put back: only a fresh start helps that client.
+        if let token = since, token.position > c.db.position { since = nil }
+        if let since { for source in c.syncSources { try await source.acknowledged(c, user: session.userID, device: session.deviceID, through: since) } }
+
+        c.metrics.add(.syncWaiting)
+        defer { c.metrics.add(.syncWaiting, -1); c.metrics.add(.syncAnswers) }
+        let deadline = c.clock.now + timeout
+        var token = since
+        while true {
+            let answer = try await read(c, session, since: token, filter: filter, fullState: fullState)
+            let remaining = deadline - c.clock.now
+            if let answer {
+                if since == nil || fullState || answer.hasNews || remaining <= 0 { return .json(bytes: answer.encoded()) }
+                token = answer.next
+            }
+            if remaining <= 0 || Task.isCancelled || c.hub.isClosed {
+                return .json(bytes: SyncAnswer(next: token ?? c.hub.token).encoded())
+            }
+            if let token { await c.hub.wait(name, since: token, timeout: remaining) }
+        }
+    }
+
+    /// nil when the hub knows that nothing has changed.
+    private func read(_ c: Context, _ session: Session, since: SyncToken?, filter: Filter, fullState: Bool) async throws -> SyncAnswer? {
+        let ephemeral = c.hub.ephemeral   // before the snapshot: what changes between is told again, never lost
+        var touched: Set<RoomID>?
+        if let since, !fullState {
+            switch c.hub.changes(for: session.userID.rawValue, since: since) {
+            case .nothing: return nil
+            case .unknown: break
+            case .keys(let keys):
+                // A change of the user himself may be an invite, or account data of any room.
+                if !keys.contains(.user(session.userID.rawValue)) {
+                    touched = Set(keys.compactMap { if case .room(let room) = $0 { RoomID(trusted: room) } else { nil } })
+                }
+            }
+        }
+        let rooms = touched
+        return try await c.db.read { tx in
+            try SyncReader(c: c, service: service, session: session, since: since, filter: filter, fullState: fullState, touched: rooms).read(tx, ephemeral: ephemeral)
+        }
+    }
+}
