@@ -75,13 +75,10 @@ package protocol SyncSource: Sendable {
     func began(_ c: Context, user: UserID, device: DeviceID, presence: String) async throws
     /// Reads in the sync's snapshot; `scope.now.position` is that snapshot's position.
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws
-    /// A client syncs: before anything is read. `presence` is the `set_presence` parameter.
-    func syncing(_ c: Context, _ session: Session, presence: String?) async throws
     /// The client has sent back `scope.since`: what came with it or before needs not be kept (to-device messages).
     func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws
 }
 extension SyncSource {
-    package func syncing(_ c: Context, _ session: Session, presence: String?) async throws {}
     package func began(_ c: Context, user: UserID, device: DeviceID, presence: String) async throws {}
     package func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws {}
 }
