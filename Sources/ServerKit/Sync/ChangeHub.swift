@@ -60,10 +60,12 @@ package final class ChangeHub: Sendable {
         for waiter in woken { waiter.resume() }
     }
 
-    /// A change that lives in memory only (typing, presence). Gives its ephemeral position.
-    @discardableResult package func changed(_ keys: [ChangeKey]) -> Int64 {
+    /// A change that lives in memory only (typing, presence). Gives its ephemeral position. `note` stores the position where
+    /// the source keeps its data, before any reader can have a token that covers it; it must not call the hub.
+    @discardableResult package func changed(_ keys: [ChangeKey], note: (Int64) -> Void = { _ in }) -> Int64 {
         let (position, woken) = state.withLock { state -> (Int64, [CheckedContinuation<Void, Never>]) in
             state.ephemeral += 1
+            note(state.ephemeral)
             return (state.ephemeral, Self.tell(&state, Set(keys), position: state.ephemeral, isEphemeral: true))
         }
         for waiter in woken { waiter.resume() }

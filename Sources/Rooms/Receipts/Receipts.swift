@@ -1,0 +1,140 @@
+package import MatrixCore
+package import ServerKit
+package import Store
+
+/// How far users have read: one row for each (room, user, kind, thread); a receipt only moves forward.
+/// Spec: https://spec.matrix.org/latest/client-server-api/#receipts
+///
+/// Invariants: a private receipt is told to its user alone; a receipt never names an event of another room; moving a
+/// receipt and lowering the unread count is one transaction.
+package enum Receipts {
+    static let schema = Migration(45, "receipts and read markers", """
+        CREATE TABLE receipt (
+            room_nid INTEGER NOT NULL,
+            user_id TEXT NOT NULL,
+            kind TEXT NOT NULL, -- m.read or m.read.private
+            thread TEXT NOT NULL, -- '' for unthreaded, 'main', or the root's event id
+            event_id TEXT NOT NULL,
+            event_pos INTEGER NOT NULL,
+            ts INTEGER NOT NULL,
+            pos INTEGER NOT NULL, -- change position
+            PRIMARY KEY (room_nid, user_id, kind, thread)
+        );
+        CREATE INDEX receipt_room ON receipt (room_nid, pos);
+        CREATE TABLE read_marker (
+            user_id TEXT NOT NULL,
+            room_nid INTEGER NOT NULL,
+            event_id TEXT NOT NULL,
+            event_pos INTEGER NOT NULL,
+            pos INTEGER NOT NULL, -- change position
+            PRIMARY KEY (user_id, room_nid)
+        );
+        CREATE INDEX read_marker_changed ON read_marker (user_id, pos);
+        """)
+
+    package enum Kind: String, Sendable {
+        case read = "m.read", privateRead = "m.read.private", fullyRead = "m.fully_read"
+    }
+
+    // MARK: writes
+
+    /// Moves a receipt forward; false when it stood there or further already.
+    @discardableResult
+    package static func move(_ c: Context, _ tx: WriteTx, room: RoomHead, user: UserID, kind: Kind, event id: EventID, thread: String = "") throws -> Bool {
+        guard let event = try EventStore.event(tx, room: room.nid, id) else { throw MatrixError.notFound("There is no such event in this room.") }
+        if thread != "", thread != "main", event.thread != thread, event.id.rawValue != thread {
+            throw MatrixError.invalidParam("The event is not in that thread.")
+        }
+        if thread == "main", let root = event.thread, root != event.id.rawValue { throw MatrixError.invalidParam("The event is in a thread, not in the main timeline.") }
+        if let old = try tx.first(SQL.position, room.nid, user, kind.rawValue, thread, row: { $0.int(0) }), old >= event.pos { return false }
+        let now = c.clock.now
+        try tx.run(SQL.put, room.nid, user, kind.rawValue, thread, id, event.pos, now, tx.nextPosition())
+        try Unread.reset(tx, room: room.nid, user: user, upTo: event.pos, thread: thread.isEmpty ? nil : thread == "main" ? "" : thread)
+        tx.touch(.room(room.id.rawValue))
+        if kind == .read {
+            for observer in c.observers { try observer.receiptMoved(c, tx, room: room.id, user: user, event: id, timestamp: now) }
+        }
+        return true
+    }
+
+    /// Moves the fully-read marker forward.
+    static func moveMarker(_ tx: WriteTx, room: RoomHead, user: UserID, event id: EventID) throws {
+        guard let event = try EventStore.event(tx, room: room.nid, id) else { throw MatrixError.notFound("There is no such event in this room.") }
+        if let old = try tx.first(SQL.marker, user, room.nid, row: { $0.int(1) }), old >= event.pos { return }
+        try tx.run(SQL.putMarker, user, room.nid, id, event.pos, tx.nextPosition())
+        tx.touch(.room(room.id.rawValue))
+    }
+
+    // MARK: reads
+
+    struct Row {
+        let user: String, kind: String, thread: String, event: String
+        let timestamp: Int64
+    }
+
+    /// The m.receipt event of `rows`: event -> kind -> user -> {ts, thread_id}.
+    static func ephemeral(_ rows: [Row]) -> [UInt8] {
+        var content = JSONObject()
+        for row in rows {
+            var kinds = content[row.event]?.objectValue ?? [:]
+            var users = kinds[row.kind]?.objectValue ?? [:]
+            // An event may hold an unthreaded and a threaded receipt of one user, but the format has room for one: the threaded tells more.
+            if users[row.user] != nil, row.thread.isEmpty { continue }
+            var value: JSONObject = ["ts": .int(row.timestamp)]
+            if !row.thread.isEmpty { value["thread_id"] = .string(row.thread) }
+            users[row.user] = .object(value)
+            kinds[row.kind] = .object(users)
+            content[row.event] = .object(kinds)
+        }
+        return JSONObject(["content": .object(content), "type": "m.receipt"]).encoded()
+    }
+
+    package static func publicMain(_ tx: ReadTx, room nid: Int64) throws -> [(user: UserID, event: EventID, position: Int64, timestamp: Int64)] {
+        try tx.all(SQL.publicMain, nid) { (user: UserID(trusted: $0.text(0)), event: EventID(trusted: $0.text(1)), position: $0.int(2), timestamp: $0.int(3)) }
+    }
+
+    struct Source: SyncSource {
+        func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
+            let since = scope.since?.position ?? 0
+            for room in scope.joined where scope.touched?.contains(room) != false || scope.fresh.contains(room) {
+                let from = scope.fresh.contains(room) ? 0 : since
+                let rows = try tx.all(SQL.since, room, from, scope.user) {
+                    Row(user: $0.text(0), kind: $0.text(1), thread: $0.text(2), event: $0.text(3), timestamp: $0.int(4))
+                }
+                if !rows.isEmpty { parts.rooms[room, default: .init()].ephemeral.append(ephemeral(rows)) }
+                if let marker = try tx.first(SQL.markerSince, scope.user, room, from, row: { $0.text(0) }) {
+                    parts.rooms[room, default: .init()].accountData.append(markerEvent(marker))
+                }
+            }
+        }
+    }
+
+    static func markerEvent(_ event: String) -> [UInt8] {
+        JSONObject(["type": "m.fully_read", "content": ["event_id": .string(event)]]).encoded()
+    }
+
+    package enum SQL {
+        static let position = "SELECT event_pos FROM receipt WHERE room_nid = ? AND user_id = ? AND kind = ? AND thread = ?"
+        static let put = """
+            INSERT INTO receipt (room_nid, user_id, kind, thread, event_id, event_pos, ts, pos) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
+            ON CONFLICT (room_nid, user_id, kind, thread) DO UPDATE SET event_id = excluded.event_id, event_pos = excluded.event_pos, \
+            ts = excluded.ts, pos = excluded.pos
+            """
+        static let marker = "SELECT event_id, event_pos FROM read_marker WHERE user_id = ? AND room_nid = ?"
+        static let putMarker = """
+            INSERT INTO read_marker (user_id, room_nid, event_id, event_pos, pos) VALUES (?, ?, ?, ?, ?) \
+            ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = excluded.event_id, event_pos = excluded.event_pos, pos = excluded.pos
+            """
+        static let since = """
+            SELECT t.user_id, t.kind, t.thread, t.event_id, t.ts FROM receipt t JOIN room r ON r.room_nid = t.room_nid \
+            WHERE r.room_id = ? AND t.pos > ? AND (t.kind = 'm.read' OR t.user_id = ?) ORDER BY t.pos
+            """
+        static let markerSince = """
+            SELECT t.event_id FROM read_marker t JOIN room r ON r.room_nid = t.room_nid WHERE t.user_id = ? AND r.room_id = ? AND t.pos > ?
+            """
+        static let publicMain = """
+            SELECT user_id, event_id, event_pos, ts FROM receipt WHERE room_nid = ? AND kind = 'm.read' AND thread IN ('', 'main') ORDER BY event_pos
+            """
+        package static let all = [position, put, marker, putMarker, since, markerSince, publicMain]
+    }
+}
