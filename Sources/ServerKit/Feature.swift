@@ -82,11 +82,3 @@ package final class Context: Sendable {
     package var serverName: String { config.serverName }
     package func userID(localpart: String) -> UserID { UserID(trusted: "@\(localpart):\(config.serverName)") }
 }
-
-/// The server's Ed25519 key, by which events are signed.
-package struct ServerKey: Sendable {
-    /// For example "ed25519:a_Bc12".
-    package let id: String
-    package let key: Ed25519.SigningKey
-    package init(id: String, key: Ed25519.SigningKey) { self.id = id; self.key = key }
-}

@@ -46,7 +46,7 @@ package final class TestApp: Sendable {
         guard let key = Ed25519.SigningKey(seed: Array(repeating: 7, count: 32)) else { throw TestFailure("no signing key") }
         var log = Logger(label: "test") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = .warning
-        context = Context(config: config, db: db, clock: clock, entropy: SeededEntropy(seed), signing: ServerKey(id: "ed25519:test", key: key),
+        context = Context(config: config, db: db, clock: clock, entropy: SeededEntropy(seed), signing: ServerKey(server: config.serverName, keyID: "ed25519:test", key: key),
                           ports: ports, hub: hub, log: log, features: features)
         router = Router(features.flatMap(\.routes))
         self.features = features
