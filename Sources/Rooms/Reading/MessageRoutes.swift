@@ -1,0 +1,114 @@
+import MatrixCore
+import ServerKit
+import Store
+
+struct MessageRoutes: Sendable {
+    let service: RoomService
+
+    var routes: [Route] {
+        [
+            Route(.get, "/_matrix/client/v3/rooms/{roomId}/messages", auth: .guest) { try await messages($0, $1) },
+            Route(.get, "/_matrix/client/v3/rooms/{roomId}/context/{eventId}", auth: .guest) { try await context($0, $1) },
+            Route(.get, "/_matrix/client/v1/rooms/{roomId}/timestamp_to_event", auth: .guest) { try await timestamp($0, $1) },
+        ]
+    }
+
+    /// GET /_matrix/client/v3/rooms/{roomId}/messages?from&to&dir&limit&filter
+    /// Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientv3roomsroomidmessages
+    private func messages(_ request: Request, _ c: Context) async throws -> Response {
+        let room: RoomID = try request.id("roomId"), session = request.user
+        let page = try PageRequest(request)
+        let filter = try Self.filter(request)
+        return try await c.db.read { tx in
+            let reader = try RoomReader(c: c, service: service, tx: tx, room: room, session: session)
+            let start = page.isBackward ? (page.hasFrom ? page.upper : reader.head.lastPos) : page.lower
+            var kept: [StoredEvent] = [], edge = start, ended = false
+            // The filter and the history visibility are applied here: read on until the page is full or the room ends.
+            while kept.count < page.limit, !ended {
+                let wanted = page.limit - kept.count
+                let batch = page.isBackward
+                    ? try EventStore.page(tx, room: reader.head.nid, after: page.lower, before: edge + 1, newestFirst: true, limit: wanted)
+                    : try EventStore.page(tx, room: reader.head.nid, after: edge, before: page.upper + 1, newestFirst: false, limit: wanted)
+                ended = batch.count < wanted
+                guard let last = batch.last else { break }
+                edge = page.isBackward ? last.pos - 1 : last.pos
+                kept += try reader.visible(batch).filter { filter.allows($0, room: room) }
+            }
+            var body = JSONBytes()
+            body.raw("{\"chunk\":"); body.list(try reader.json(kept))
+            body.raw(",\"start\":\""); body.raw(PageToken(start).description); body.raw("\"")
+            // Backwards the start of the room is the end; forwards more may still come, so there is always a token while events came.
+            if page.isBackward ? !ended : !kept.isEmpty { body.raw(",\"end\":\""); body.raw(PageToken(edge).description); body.raw("\"") }
+            if filter.lazyLoadMembers, let newest = kept.map(\.pos).max() { body.raw(",\"state\":"); body.list(try reader.members(of: kept, at: newest)) }
+            body.raw("}")
+            return .json(bytes: body.bytes)
+        }
+    }
+
+    /// GET /_matrix/client/v3/rooms/{roomId}/context/{eventId}?limit&filter
+    /// Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientv3roomsroomidcontexteventid
+    private func context(_ request: Request, _ c: Context) async throws -> Response {
+        let room: RoomID = try request.id("roomId"), id: EventID = try request.id("eventId"), session = request.user
+        let limit = Int(min(try request.query.int("limit", default: 10), 200))
+        let filter = try Self.filter(request)
+        return try await c.db.read { tx in
+            let reader = try RoomReader(c: c, service: service, tx: tx, room: room, session: session)
+            guard let event = try EventStore.event(tx, room: reader.head.nid, id), try reader.visible([event]).count == 1 else { throw MatrixError.notFound("There is no such event in this room.") }
+            let half = limit / 2
+            let before = half == 0 ? [] : try reader.visible(try EventStore.page(tx, room: reader.head.nid, before: event.pos, newestFirst: true, limit: half)).filter { filter.allows($0, room: room) }
+            let after = limit - half == 0 ? [] : try reader.visible(try EventStore.page(tx, room: reader.head.nid, after: event.pos, newestFirst: false, limit: limit - half)).filter { filter.allows($0, room: room) }
+            let first = before.last?.pos ?? event.pos, last = after.last?.pos ?? event.pos
+            var state = try StateStore.all(tx, room: reader.head.nid, at: last)
+            if filter.lazyLoadMembers {
+                let senders = Set((before + [event] + after).map(\.sender.rawValue))
+                state.removeAll { $0.type == "m.room.member" && !senders.contains($0.stateKey ?? "") }
+            }
+            let view = reader.view
+            var body = JSONBytes()
+            body.raw("{\"event\":"); body.raw(try reader.json([event])[0])
+            body.raw(",\"events_before\":"); body.list(try reader.json(before))
+            body.raw(",\"events_after\":"); body.list(try reader.json(after))
+            body.raw(",\"state\":"); body.list(state.map { EventJSON.bytes($0, view) })
+            body.raw(",\"start\":\""); body.raw(PageToken(first - 1).description)
+            body.raw("\",\"end\":\""); body.raw(PageToken(last).description); body.raw("\"}")
+            return .json(bytes: body.bytes)
+        }
+    }
+
+    /// GET /_matrix/client/v1/rooms/{roomId}/timestamp_to_event?ts&dir
+    /// Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event
+    private func timestamp(_ request: Request, _ c: Context) async throws -> Response {
+        let room: RoomID = try request.id("roomId"), session = request.user
+        guard request.query["ts"] != nil else { throw MatrixError.missingParam("'ts' is required.") }
+        let ts = try request.query.int("ts", default: 0)
+        guard let dir = request.query["dir"], dir == "f" || dir == "b" else { throw MatrixError.invalidParam("'dir' must be b or f.") }
+        return try await c.db.read { tx in
+            let reader = try RoomReader(c: c, service: service, tx: tx, room: room, session: session)
+            let events = try EventStore.all(tx, dir == "f" ? SQL.after : SQL.before, reader.head.nid, ts)
+            guard let event = try reader.visible(events).first else { throw MatrixError.notFound("There is no event in that direction.") }
+            return .json(["event_id": .string(event.id.rawValue), "origin_server_ts": .int(event.timestamp)])
+        }
+    }
+
+    static func filter(_ request: Request) throws -> RoomEventFilter {
+        guard let text = request.query["filter"], !text.isEmpty else { return RoomEventFilter() }
+        let json: JSON
+        do { json = try JSON.parse(Array(text.utf8)) } catch { throw MatrixError.notJSON("'filter' is not valid JSON.") }
+        do { return try RoomEventFilter(json) } catch { throw MatrixError.badJSON("The filter is wrong: \(error).") }
+    }
+
+    enum SQL {
+        static let after = EventSQL.select + "WHERE e.room_nid = ? AND e.ts >= ? ORDER BY e.ts, e.pos LIMIT 20"
+        static let before = EventSQL.select + "WHERE e.room_nid = ? AND e.ts <= ? ORDER BY e.ts DESC, e.pos DESC LIMIT 20"
+        static let all = [after, before]
+    }
+}
+
+extension RoomEventFilter {
+    /// Whether an event of the database passes.
+    func allows(_ event: StoredEvent, room: RoomID) -> Bool {
+        if events.matchesEveryEvent, rooms == nil, notRooms.isEmpty, containsURL == nil { return true }
+        return matches(type: event.type, sender: event.sender.rawValue, roomID: room.rawValue,
+                       containsURL: containsURL == nil ? false : event.contentObject["url"]?.stringValue != nil)
+    }
+}
