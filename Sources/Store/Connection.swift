@@ -4,7 +4,8 @@ protocol Connection: AnyObject {
     func beginWrite() throws(StoreError) -> Int64
     /// Begins a transaction that sees one snapshot.
     func beginRead() throws(StoreError)
-    func commit() throws(StoreError)
+    /// Ends the transaction durably; where `position` is given, the change position moves there in the same transaction.
+    func commit(position: Int64?) throws(StoreError)
     /// Ends the transaction without keeping anything; never fails (a lost connection has nothing to undo).
     func rollBack()
     func savepoint(_ depth: Int) throws(StoreError)
@@ -12,6 +13,8 @@ protocol Connection: AnyObject {
     func rollBack(to depth: Int) throws(StoreError)
     /// False once the database itself has ended the transaction (I/O error, lost connection).
     var isInTransaction: Bool { get }
+    /// Whether the connection itself is gone; it is made anew at the next `begin`.
+    var isLost: Bool { get }
 
     /// Calls `row` for each row until it says false. Gives the number of rows changed.
     func query(_ sql: String, _ binds: [any Bindable], _ row: (Row) throws -> Bool) throws -> Int
@@ -66,6 +69,5 @@ extension StoreError {
 
 enum PositionSQL {
     static let read = "SELECT position FROM change_position WHERE id = 1"
-    static let lock = "SELECT position FROM change_position WHERE id = 1 FOR UPDATE"
     static let write = "UPDATE change_position SET position = ? WHERE id = 1"
 }

@@ -2,17 +2,27 @@ import Glibc
 
 /// One database: a writer thread with group commit and a pool of readers.
 package final class Database: Sendable {
-    package enum Location: Sendable {
+    package enum Location: Sendable, CustomStringConvertible {
         case sqlite(path: String)
         case postgres(url: String)
         /// A new SQLite file in a directory of its own, removed at `close`. For tests and demonstrations.
         case temporary
+
+        /// Without the URL, which may hold a password.
+        package var description: String {
+            switch self {
+            case .sqlite(let path): "SQLite \(path)"
+            case .postgres: "PostgreSQL"
+            case .temporary: "SQLite, temporary"
+            }
+        }
     }
 
     /// How many closures may wait before further ones are refused with `.overloaded`.
     package static let queueLimit = 20_000
 
     let backend: any Backend
+    let migrator: Migrator
     let positionCell: PositionCell
     let writer: Writer
     let readers: ReaderPool
@@ -26,16 +36,18 @@ package final class Database: Sendable {
         }
         do {
             let connection = try backend.connect(isWriter: true)
-            let position = try backend.migrate(connection, Migrator(backend.dialect, migrations))
-            return Database(backend, connection, position: position, readers: max(1, readers))
+            let migrator = try Migrator(backend.dialect, migrations)
+            let position = try backend.migrate(connection, migrator)
+            return Database(backend, migrator, connection, position: position, readers: max(1, readers))
         } catch {
             backend.removeTemporaryFiles()
             throw error
         }
     }
 
-    private init(_ backend: any Backend, _ connection: any Connection, position: Int64, readers: Int) {
+    private init(_ backend: any Backend, _ migrator: Migrator, _ connection: any Connection, position: Int64, readers: Int) {
         self.backend = backend
+        self.migrator = migrator
         positionCell = PositionCell(position)
         writer = Writer(connection, position: positionCell, limit: Self.queueLimit)
         self.readers = ReaderPool(count: readers, limit: Self.queueLimit) { () throws(StoreError) in
@@ -149,5 +161,8 @@ protocol Backend: Sendable {
     func connect(isWriter: Bool) throws(StoreError) -> any Connection
     /// Brings the schema up to date in one transaction and gives the position.
     func migrate(_ connection: any Connection, _ migrator: Migrator) throws(StoreError) -> Int64
+    func backup(to path: String) throws(StoreError)
+    func problems(_ connection: any Connection) throws(StoreError) -> [String]
+    func schema(_ connection: any Connection) throws(StoreError) -> String
     func removeTemporaryFiles()
 }

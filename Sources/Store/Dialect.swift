@@ -6,7 +6,7 @@ enum Dialect: Sendable {
     func migration(_ statement: String) -> String {
         switch self {
         case .sqlite: Self.strict(statement)
-        case .postgres: Self.postgres(statement, isSchema: true)
+        case .postgres: Self.postgres(statement, isSchema: true).sql
         }
     }
 
@@ -37,29 +37,23 @@ enum Dialect: Sendable {
     }
 
     /// `?` and `?1` become `$1`, types become PostgreSQL's. In the schema, text is ordered by its bytes as in SQLite.
-    static func postgres(_ sql: String, isSchema: Bool = false) -> String {
+    static func postgres(_ sql: String, isSchema: Bool = false) -> (sql: String, parameters: Int) {
         var output: [UInt8] = []
         output.reserveCapacity(sql.utf8.count + 16)
-        var next = 1
         var tokens = tokens(sql)
         if isSchema, tokens.compactMap({ $0.word }).suffix(2) == ["WITHOUT", "ROWID"] {
             let first = tokens.lastIndex { $0.word == "WITHOUT" } ?? tokens.count
             tokens.removeSubrange(first...)
         }
-        let isTable = isSchema && (tokens.lazy.compactMap { $0.word }.first == "CREATE" || tokens.lazy.compactMap { $0.word }.first == "ALTER")
+        let verb = tokens.lazy.compactMap { $0.word }.first
+        let isTable = isSchema && (verb == "CREATE" || verb == "ALTER")
         var parameters = 0
         for (index, token) in tokens.enumerated() {
             switch token.kind {
             case .placeholder:
-                let digits = token.bytes.dropFirst()
-                if digits.isEmpty {
-                    output += Array("$\(next)".utf8)
-                    next += 1
-                } else {
-                    output.append(UInt8(ascii: "$"))
-                    output += digits
-                }
-                parameters += 1
+                let number = Int(String(decoding: token.bytes.dropFirst(), as: UTF8.self)) ?? parameters + 1
+                parameters = max(parameters, number)
+                output += Array("$\(number)".utf8)
             case .word:
                 switch token.word {
                 case "INTEGER": output += Array("BIGINT".utf8)
@@ -71,7 +65,7 @@ enum Dialect: Sendable {
             default: output += token.bytes
             }
         }
-        return String(decoding: output, as: UTF8.self)
+        return (String(decoding: output, as: UTF8.self), parameters)
     }
 
     /// Whether the word before is AS, as in CAST(x AS TEXT).

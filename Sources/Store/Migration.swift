@@ -19,7 +19,7 @@ package struct Migration: Sendable {
 }
 
 /// Brings a database to the schema of this program, in one transaction: all of it or nothing.
-struct Migrator {
+struct Migrator: Sendable {
     let dialect: Dialect
     let migrations: [Migration]
 
@@ -40,6 +40,7 @@ struct Migrator {
             );
             INSERT INTO change_position (id, position) VALUES (1, 0);
             """),
+        DurableQueue.migration,
     ]
 
     static let ledger = """

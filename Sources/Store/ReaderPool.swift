@@ -62,7 +62,12 @@ final class ReaderPool: @unchecked Sendable {
         var connection: (any Connection)?
         while let job = next() {
             do {
-                try read(job, &connection)
+                do {
+                    try read(job, &connection)
+                } catch where connection?.isLost ?? false {
+                    // A read changes nothing, so it is simply done again on a new connection.
+                    try read(job, &connection)
+                }
                 job.finish(nil)
             } catch {
                 job.finish(error)
@@ -80,7 +85,7 @@ final class ReaderPool: @unchecked Sendable {
             defer { transaction.end() }
             try job.run(transaction)
             if let failure = transaction.failure { throw failure }
-            try open.commit()
+            try open.commit(position: nil)
         } catch {
             open.rollBack()
             throw error

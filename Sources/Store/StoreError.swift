@@ -28,6 +28,8 @@ package enum StoreError: Error, Sendable, Equatable {
     case unavailable(String)
     /// The connection was lost during COMMIT: the work may have been kept or not.
     case outcomeUnknown(String)
+    /// This kind of database cannot do it; the text says what to do instead.
+    case unsupported(String)
     /// The schema of the database and this program do not belong together; the text says what to do.
     case migration(String)
 
@@ -65,7 +67,7 @@ extension StoreError: CustomStringConvertible {
         case .readOnly(let text): "the database cannot be written: \(text)"
         case .unavailable(let text): "the database cannot be reached: \(text)"
         case .outcomeUnknown(let text): "the connection was lost while committing, the outcome is unknown: \(text)"
-        case .migration(let text): text
+        case .unsupported(let text), .migration(let text): text
         }
     }
 }

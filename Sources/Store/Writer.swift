@@ -44,6 +44,8 @@ final class Writer: @unchecked Sendable {
     private let position: PositionCell
     private let connection: any Connection
     private var thread: WorkerThread?
+    /// Used by the writer's thread alone.
+    private var unconfirmedKeys: Set<ChangeKey> = []
 
     init(_ connection: any Connection, position: PositionCell, limit: Int) {
         self.connection = connection
@@ -149,7 +151,7 @@ final class Writer: @unchecked Sendable {
             try job.run(transaction)
             if let failure = transaction.failure { throw failure }
         } catch {
-            guard connection.isInTransaction else { throw error }
+            guard connection.isInTransaction else { throw transaction.failure ?? error }
             batch.failed.append((job, error))
             if isAlone {
                 connection.rollBack()
@@ -172,10 +174,11 @@ final class Writer: @unchecked Sendable {
             return
         }
         do {
-            if batch.position != start { _ = try connection.run(PositionSQL.write, [batch.position]) }
-            try connection.commit()
+            try connection.commit(position: batch.position == start ? nil : batch.position)
         } catch {
             connection.rollBack()
+            // If it was kept after all, those who wait for these keys look again after the next commit.
+            if case .outcomeUnknown = error { unconfirmedKeys.formUnion(batch.keys) }
             refuse(batch.done, error)
             answer(batch.failed)
             return
@@ -187,7 +190,8 @@ final class Writer: @unchecked Sendable {
             return state.hooks
         }
         for action in batch.actions { action() }
-        let info = CommitInfo(position: batch.position, keys: batch.keys)
+        let info = CommitInfo(position: batch.position, keys: batch.keys.union(unconfirmedKeys))
+        unconfirmedKeys.removeAll()
         for hook in hooks { hook(info) }
         for job in batch.done { job.finish(nil) }
         answer(batch.failed)

@@ -29,7 +29,7 @@ import Testing
         let bytes = [UInt8](0...255)
         let texts = ["", "é中🙂", "a'b\"c?", String(repeating: "x", count: 100_000)]
         let numbers: [Int64] = [0, -1, .max, .min]
-        try await database.write { tx in
+        try await database.write { tx throws in
             for index in 0..<4 {
                 try tx.run(
                     "INSERT INTO sample (id, whole, name, content, ratio) VALUES (?, ?, ?, ?, ?)",
@@ -39,7 +39,7 @@ import Testing
                 "INSERT INTO sample (id, whole, name, content, ratio) VALUES (?, ?, ?, ?, ?)",
                 9, Int?.none, String?.none, [UInt8]?.none, Double?.none)
         }
-        try await database.read { tx in
+        try await database.read { tx throws in
             let rows = try tx.all("SELECT whole, name, content, ratio FROM sample WHERE id < ? ORDER BY id", 5) {
                 ($0.int(0), $0.text(1), $0.bytes(2), $0.real(3))
             }
@@ -59,5 +59,26 @@ import Testing
             #expect(try tx.first("SELECT whole FROM sample WHERE name = 'nobody'") { $0.int(0) } == nil)
             #expect(try tx.first("SELECT EXISTS (SELECT 1 FROM sample)") { $0.bool(0) } == true)
         }
+    }
+
+    /// `?` and `?1` mean the same on both, and only outside texts and comments.
+    @Test(arguments: TestBackend.available)
+    func placeholdersAreFoundOnlyWhereTheyAre(_ backend: TestBackend) async throws {
+        let place = try backend.fresh()
+        let database = try place.open(Self.migrations)
+        defer { database.close() }
+        try await database.read { tx throws in
+            #expect(try tx.first("SELECT '? INTEGER ''?' || CAST(? AS TEXT) -- and ?", "x") { $0.text(0) } == "? INTEGER '?x")
+            #expect(try tx.first("SELECT /* ? BLOB */ CAST(?2 AS TEXT) || CAST(?1 AS TEXT) || CAST(?2 AS TEXT)", "a", "b") { $0.text(0) } == "bab")
+            #expect(try tx.first("SELECT CAST(? AS INTEGER) + CAST(? AS INTEGER)", Int64.max - 1, true) { $0.int(0) } == .max)
+            #expect(try tx.first("SELECT CAST(? AS REAL) / 2", 1.5) { $0.real(0) } == 0.75)
+            #expect(try tx.first("SELECT CAST(? AS BLOB)", [UInt8]([0, 255])) { $0.bytes(0) } == [0, 255])
+        }
+        await #expect(throws: StoreError.self) { try await database.read { try $0.exists("SELECT 1 WHERE 1 = ?") } }
+        await #expect(throws: StoreError.self) { try await database.read { try $0.exists("SELECT 1", 1) } }
+    }
+
+    @Test func placeOfADatabaseDoesNotTellItsURL() {
+        #expect("\(Database.Location.postgres(url: "postgresql://a:sw0rdf1sh@h/d"))" == "PostgreSQL")
     }
 }

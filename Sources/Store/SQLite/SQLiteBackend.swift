@@ -50,6 +50,24 @@ struct SQLiteBackend: Backend {
         }
     }
 
+    func problems(_ connection: any Connection) throws(StoreError) -> [String] {
+        var problems: [String] = []
+        try connection.rows("PRAGMA integrity_check") { if $0.text(0) != "ok" { problems.append($0.text(0)) } }
+        try connection.rows("PRAGMA foreign_key_check") {
+            problems.append("a row of \($0.text(0)) points to a row of \($0.text(2)) that is not there")
+        }
+        return problems
+    }
+
+    func schema(_ connection: any Connection) throws(StoreError) -> String {
+        var output = ""
+        try connection.rows("""
+            SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
+            ORDER BY CASE type WHEN 'table' THEN 0 ELSE 1 END, name
+            """) { output += $0.text(0) + ";\n" }
+        return output
+    }
+
     func removeTemporaryFiles() {
         guard let temporaryDirectory else { return }
         for suffix in ["", "-wal", "-shm", "-journal"] { unlink(path + suffix) }

@@ -71,7 +71,12 @@ final class SQLiteConnection: Connection {
     }
 
     func beginRead() throws(StoreError) { _ = try run("BEGIN DEFERRED") }
-    func commit() throws(StoreError) { _ = try run("COMMIT") }
+
+    func commit(position: Int64?) throws(StoreError) {
+        if let position { _ = try run(PositionSQL.write, [position]) }
+        _ = try run("COMMIT")
+    }
+
     func savepoint(_ depth: Int) throws(StoreError) { _ = try run("SAVEPOINT s\(depth)") }
     func release(_ depth: Int) throws(StoreError) { _ = try run("RELEASE s\(depth)") }
 
@@ -91,6 +96,8 @@ final class SQLiteConnection: Connection {
         return sqlite3_get_autocommit(database) == 0
     }
 
+    var isLost: Bool { false }
+
     // MARK: statements
 
     func query(_ sql: String, _ binds: [any Bindable], _ row: (Row) throws -> Bool) throws -> Int {
@@ -100,6 +107,7 @@ final class SQLiteConnection: Connection {
         statement.isInUse = true
         defer {
             sqlite3_reset(pointer)
+            // Bound values are set anew each time; what was large is not kept for the next.
             if !binds.isEmpty { sqlite3_clear_bindings(pointer) }
             statement.isInUse = false
         }
@@ -108,7 +116,10 @@ final class SQLiteConnection: Connection {
         while true {
             let status = sqlite3_step(pointer)
             if status == SQLITE_ROW {
-                if try !row(Row(source: .sqlite(pointer))) { break }
+                if try row(Row(source: .sqlite(pointer))) { continue }
+                // Ends a statement that changes rows: its foreign keys are checked only now.
+                try check(sqlite3_reset(pointer))
+                break
             } else if status == SQLITE_DONE {
                 break
             } else {

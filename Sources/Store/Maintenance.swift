@@ -1,0 +1,60 @@
+// What the command line needs besides reading and writing: backup, checks, the schema as text.
+
+extension Database {
+    /// Copies the database to a new file while it is in use: one consistent state, checked, durable, never half there.
+    /// It blocks this thread until the copy is complete.
+    package func backup(to path: String) throws(StoreError) { try backend.backup(to: path) }
+
+    /// Looks for damage. An empty answer means that none was found. It reads the whole database and blocks this thread.
+    package func integrityCheck() throws -> [String] {
+        let backend = backend, migrator = migrator
+        return try readNow { tx in
+            var problems = try backend.problems(tx.connection)
+            problems += try migrator.problems(tx.connection)
+            if try tx.connection.firstInt("SELECT COUNT(*) FROM change_position") != 1 {
+                problems.append("the change position is missing")
+            }
+            return problems
+        }
+    }
+
+    /// The schema as the database itself tells it, the same however it came to be.
+    package func schemaDump() throws -> String {
+        let backend = backend
+        return try readNow { try backend.schema($0.connection) }
+    }
+
+    /// The tables that the statement reads from end to end, without an index. Only SQLite can tell: PostgreSQL chooses by
+    /// what the tables hold, and answers with none.
+    package func fullScans(_ sql: String) throws -> [String] {
+        guard case .sqlite = backend.dialect else { return [] }
+        return try readNow { tx in
+            var tables: [String] = []
+            let count = Dialect.postgres(sql).parameters
+            let binds = [any Bindable](repeating: DatabaseValue.null, count: count)
+            try tx.connection.rows("EXPLAIN QUERY PLAN " + sql, binds) { row in
+                let words = row.text(3).split(separator: " ")
+                if words.count == 2, words[0] == "SCAN" { tables.append(String(words[1])) }
+            }
+            return tables
+        }
+    }
+}
+
+extension Migrator {
+    /// What the ledger of the database and this program do not agree on.
+    func problems(_ connection: any Connection) throws(StoreError) -> [String] {
+        var applied: [Int: String] = [:]
+        try connection.rows("SELECT id, checksum FROM schema_migration") { applied[Int($0.int(0))] = $0.text(1) }
+        var problems: [String] = []
+        for migration in migrations {
+            switch applied.removeValue(forKey: migration.id) {
+            case nil: problems.append("migration \(migration.id) \"\(migration.name)\" is not applied")
+            case migration.checksum: break
+            default: problems.append("migration \(migration.id) \"\(migration.name)\" was applied with another text")
+            }
+        }
+        problems += applied.keys.sorted().map { "migration \($0) is not known to this program" }
+        return problems
+    }
+}
