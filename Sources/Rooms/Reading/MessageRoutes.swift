@@ -3,8 +3,7 @@ import ServerKit
 import Store
 
 struct MessageRoutes: Sendable {
-    let service: RoomService
-
+    
     var routes: [Route] {
         [
             Route(.get, "/_matrix/client/v3/rooms/{roomId}/messages", auth: .guest) { try await messages($0, $1) },
@@ -20,9 +19,9 @@ struct MessageRoutes: Sendable {
         let page = try PageRequest(request)
         let filter = try Self.filter(request)
         return try await c.db.read { tx in
-            let reader = try RoomReader(c: c, service: service, tx: tx, room: room, session: session)
+            let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
             let start = page.isBackward ? (page.hasFrom ? page.upper : reader.head.lastPos) : page.lower
-            var kept: [StoredEvent] = [], edge = start, ended = false
+            var kept: [EventRow] = [], edge = start, ended = false
             // The filter and the history visibility are applied here: read on until the page is full or the room ends.
             while kept.count < page.limit, !ended {
                 let wanted = page.limit - kept.count
@@ -32,7 +31,7 @@ struct MessageRoutes: Sendable {
                 ended = batch.count < wanted
                 guard let last = batch.last else { break }
                 edge = page.isBackward ? last.pos - 1 : last.pos
-                kept += try reader.visible(batch).filter { filter.allows($0, room: room) }
+                kept += reader.visible(batch).filter { filter.allows($0, room: room) }
             }
             var body = JSONBytes()
             body.raw("{\"chunk\":"); body.list(try reader.json(kept))
@@ -52,11 +51,11 @@ struct MessageRoutes: Sendable {
         let limit = Int(min(try request.query.int("limit", default: 10), 200))
         let filter = try Self.filter(request)
         return try await c.db.read { tx in
-            let reader = try RoomReader(c: c, service: service, tx: tx, room: room, session: session)
-            guard let event = try EventStore.event(tx, room: reader.head.nid, id), try reader.visible([event]).count == 1 else { throw MatrixError.notFound("There is no such event in this room.") }
+            let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
+            let event = try reader.event(id)
             let half = limit / 2
-            let before = half == 0 ? [] : try reader.visible(try EventStore.page(tx, room: reader.head.nid, before: event.pos, newestFirst: true, limit: half)).filter { filter.allows($0, room: room) }
-            let after = limit - half == 0 ? [] : try reader.visible(try EventStore.page(tx, room: reader.head.nid, after: event.pos, newestFirst: false, limit: limit - half)).filter { filter.allows($0, room: room) }
+            let before = half == 0 ? [] : reader.visible(try EventStore.page(tx, room: reader.head.nid, before: event.pos, newestFirst: true, limit: half)).filter { filter.allows($0, room: room) }
+            let after = limit - half == 0 ? [] : reader.visible(try EventStore.page(tx, room: reader.head.nid, after: event.pos, newestFirst: false, limit: limit - half)).filter { filter.allows($0, room: room) }
             let first = before.last?.pos ?? event.pos, last = after.last?.pos ?? event.pos
             var state = try StateStore.all(tx, room: reader.head.nid, at: last)
             if filter.lazyLoadMembers {
@@ -83,9 +82,9 @@ struct MessageRoutes: Sendable {
         let ts = try request.query.int("ts", default: 0)
         guard let dir = request.query["dir"], dir == "f" || dir == "b" else { throw MatrixError.invalidParam("'dir' must be b or f.") }
         return try await c.db.read { tx in
-            let reader = try RoomReader(c: c, service: service, tx: tx, room: room, session: session)
+            let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
             let events = try EventStore.all(tx, dir == "f" ? SQL.after : SQL.before, reader.head.nid, ts)
-            guard let event = try reader.visible(events).first else { throw MatrixError.notFound("There is no event in that direction.") }
+            guard let event = reader.visible(events).first else { throw MatrixError.notFound("There is no event in that direction.") }
             return .json(["event_id": .string(event.id.rawValue), "origin_server_ts": .int(event.timestamp)])
         }
     }
@@ -106,7 +105,7 @@ struct MessageRoutes: Sendable {
 
 extension RoomEventFilter {
     /// Whether an event of the database passes.
-    func allows(_ event: StoredEvent, room: RoomID) -> Bool {
+    func allows(_ event: EventRow, room: RoomID) -> Bool {
         if events.matchesEveryEvent, rooms == nil, notRooms.isEmpty, containsURL == nil { return true }
         return matches(type: event.type, sender: event.sender.rawValue, roomID: room.rawValue,
                        containsURL: containsURL == nil ? false : event.contentObject["url"]?.stringValue != nil)

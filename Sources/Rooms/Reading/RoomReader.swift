@@ -2,39 +2,42 @@ import MatrixCore
 import ServerKit
 import Store
 
-/// One user reads one room: who may see what is asked here.
+/// One user reads one room: every endpoint that answers events goes through here.
 struct RoomReader {
     let c: Context
-    let service: RoomService
     let tx: ReadTx
-    let head: RoomHead
     let session: Session
-    let member: Member?
+    let access: Access.Reader
+    let history: History
 
     /// Throws M_FORBIDDEN for someone who may read nothing of the room.
-    init(c: Context, service: RoomService, tx: ReadTx, room: RoomID, session: Session) throws {
-        self.c = c; self.service = service; self.tx = tx; self.session = session
-        head = try service.readableRoom(tx, room, by: session)
-        member = try MembershipStore.member(tx, room: head.nid, session.userID)
+    init(c: Context, tx: ReadTx, room: RoomID, session: Session) throws {
+        self.c = c; self.tx = tx; self.session = session
+        access = try Access.reader(tx, room: room, session.userID)
+        history = try Access.history(tx, room: access.room.nid, session.userID)
     }
 
+    var head: RoomHead { access.room }
     var view: EventJSON.View { EventJSON.View(room: head.id, user: session.userID, device: session.deviceID, now: c.clock.now) }
 
-    func visible(_ events: [StoredEvent]) throws -> [StoredEvent] {
-        if events.isEmpty { return [] }
-        return try service.visible(tx, events, room: head.nid, to: session.userID)
+    func visible(_ events: [EventRow]) -> [EventRow] { events.filter { history.canSee($0) } }
+
+    /// The event, when the user may see it; M_NOT_FOUND otherwise.
+    func event(_ id: EventID) throws -> EventRow {
+        guard let event = try EventStore.event(tx, room: head.nid, id), history.canSee(event) else { throw MatrixError.notFound("There is no such event in this room.") }
+        return event
     }
 
-    func json(_ events: [StoredEvent]) throws -> [[UInt8]] {
+    func json(_ events: [EventRow]) throws -> [[UInt8]] {
         let bundles = try Bundles.of(tx, events, user: session.userID), view = view
-        return events.map { EventJSON.bytes($0, view, relations: bundles[$0.pos]) }
+        return events.map { EventJSON.bytes($0, view, membership: history.membership(at: $0.pos), relations: bundles[$0.pos]) }
     }
 
     /// Member events of the senders, for lazy loading.
-    func members(of events: [StoredEvent], at pos: Int64) throws -> [[UInt8]] {
+    func members(of events: [EventRow], at pos: Int64) throws -> [[UInt8]] {
         let view = view
         return try Set(events.map(\.sender)).sorted().compactMap { sender in
-            try StateStore.event(tx, room: head.nid, "m.room.member", sender.rawValue, at: pos).map { EventJSON.bytes($0, view) }
+            try StateStore.event(tx, room: head.nid, EventType.member, sender.rawValue, at: pos).map { EventJSON.bytes($0, view) }
         }
     }
 }

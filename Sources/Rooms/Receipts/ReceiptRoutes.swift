@@ -21,7 +21,7 @@ struct ReceiptRoutes: Sendable {
         if thread != nil, kind == .fullyRead { throw MatrixError.invalidParam("The fully-read marker has no threads.") }
         let user = request.user.userID
         try await c.db.write { tx in
-            let head = try Self.joinedRoom(tx, room, user)
+            let head = try Access.joined(tx, room: room, user)
             if kind == .fullyRead { try Receipts.moveMarker(tx, room: head, user: user, event: event) }
             else { try Receipts.move(c, tx, room: head, user: user, kind: kind, event: event, thread: thread ?? "") }
         }
@@ -34,7 +34,7 @@ struct ReceiptRoutes: Sendable {
         let body = try request.json(), user = request.user.userID
         let marker: EventID? = try body.id("m.fully_read"), read: EventID? = try body.id("m.read"), hidden: EventID? = try body.id("m.read.private")
         try await c.db.write { tx in
-            let head = try Self.joinedRoom(tx, room, user)
+            let head = try Access.joined(tx, room: room, user)
             if let marker { try Receipts.moveMarker(tx, room: head, user: user, event: marker) }
             if let read { try Receipts.move(c, tx, room: head, user: user, kind: .read, event: read) }
             if let hidden { try Receipts.move(c, tx, room: head, user: user, kind: .privateRead, event: hidden) }
@@ -51,10 +51,4 @@ struct ReceiptRoutes: Sendable {
         return .json(["event_id": .string(event)])
     }
 
-    static func joinedRoom(_ tx: ReadTx, _ room: RoomID, _ user: UserID) throws -> RoomHead {
-        guard let head = try RoomStore.head(tx, room), try MembershipStore.membership(tx, room: head.nid, user) == "join" else {
-            throw MatrixError.forbidden("You are not in this room.")
-        }
-        return head
-    }
 }

@@ -49,7 +49,7 @@ package enum Receipts {
         if let old = try tx.first(SQL.position, room.nid, user, kind.rawValue, thread, row: { $0.int(0) }), old >= event.pos { return false }
         let now = c.clock.now
         try tx.run(SQL.put, room.nid, user, kind.rawValue, thread, id, event.pos, now, tx.nextPosition())
-        try Unread.reset(tx, room: room.nid, user: user, upTo: event.pos, thread: thread.isEmpty ? nil : thread == "main" ? "" : thread)
+        try Unread.reset(tx, room: room.nid, user, upTo: event.pos, thread.isEmpty ? .all : thread == "main" ? .main : .thread(EventID(trusted: thread)))
         tx.touch(.room(room.id.rawValue))
         if kind == .read {
             for observer in c.observers { try observer.receiptMoved(c, tx, room: room.id, user: user, event: id, timestamp: now) }
@@ -86,7 +86,7 @@ package enum Receipts {
             kinds[row.kind] = .object(users)
             content[row.event] = .object(kinds)
         }
-        return JSONObject(["content": .object(content), "type": "m.receipt"]).encoded()
+        return (["content": .object(content), "type": "m.receipt"] as JSONObject).encoded()
     }
 
     package static func publicMain(_ tx: ReadTx, room nid: Int64) throws -> [(user: UserID, event: EventID, position: Int64, timestamp: Int64)] {
@@ -110,7 +110,7 @@ package enum Receipts {
     }
 
     static func markerEvent(_ event: String) -> [UInt8] {
-        JSONObject(["type": "m.fully_read", "content": ["event_id": .string(event)]]).encoded()
+        (["type": "m.fully_read", "content": ["event_id": .string(event)]] as JSONObject).encoded()
     }
 
     package enum SQL {

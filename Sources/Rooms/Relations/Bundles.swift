@@ -9,7 +9,7 @@ import Store
 /// relate to nothing (the redaction cleared it); one index probe an event where nothing relates to it.
 enum Bundles {
     /// By position of the event, the object of `m.relations`.
-    static func of(_ tx: ReadTx, _ events: [StoredEvent], user: UserID, withThreads: Bool = true) throws -> [Int64: [UInt8]] {
+    static func of(_ tx: ReadTx, _ events: [EventRow], user: UserID, withThreads: Bool = true) throws -> [Int64: [UInt8]] {
         var bundles: [Int64: [UInt8]] = [:]
         for event in events where event.redactedBy == nil {
             if let bundle = try bundle(tx, event, user: user, withThreads: withThreads) { bundles[event.pos] = bundle.encoded() }
@@ -17,7 +17,7 @@ enum Bundles {
         return bundles
     }
 
-    private static func bundle(_ tx: ReadTx, _ event: StoredEvent, user: UserID, withThreads: Bool) throws -> JSONObject? {
+    private static func bundle(_ tx: ReadTx, _ event: EventRow, user: UserID, withThreads: Bool) throws -> JSONObject? {
         let kinds = try tx.all(SQL.kinds, event.id, event.roomNID) { (kind: $0.text(0), count: $0.int(1), last: $0.int(2)) }
         guard !kinds.isEmpty else { return nil }
         var bundle = JSONObject()
@@ -49,7 +49,7 @@ enum Bundles {
     }
 
     /// The newest valid edit of an event. `origin_server_ts` decides, then the event id.
-    static func latestEdit(_ tx: ReadTx, _ event: StoredEvent) throws -> StoredEvent? {
+    static func latestEdit(_ tx: ReadTx, _ event: EventRow) throws -> EventRow? {
         for edit in try EventStore.all(tx, SQL.edits, event.id, event.roomNID, event.sender, event.type) where edit.contentObject["m.new_content"]?.objectValue != nil { return edit }
         return nil
     }
@@ -66,7 +66,7 @@ enum Bundles {
         return ["chunk": .array(counts.map { ["type": .string($0.type), "key": .string($0.key), "count": .int($0.count)] })]
     }
 
-    private static func roomID(_ tx: ReadTx, _ event: StoredEvent) throws -> RoomID? { try tx.first(SQL.room, event.roomNID) { RoomID(trusted: $0.text(0)) } }
+    private static func roomID(_ tx: ReadTx, _ event: EventRow) throws -> RoomID? { try tx.first(SQL.room, event.roomNID) { RoomID(trusted: $0.text(0)) } }
 
     enum SQL {
         static let kinds = """

@@ -3,8 +3,7 @@ import ServerKit
 import Store
 
 struct RelationRoutes: Sendable {
-    let service: RoomService
-
+    
     var routes: [Route] {
         let base = "/_matrix/client/v1/rooms/{roomId}/relations/{eventId}"
         return [base, base + "/{relType}", base + "/{relType}/{eventType}"].map { path in
@@ -20,9 +19,9 @@ struct RelationRoutes: Sendable {
         let recurse = try request.query.bool("recurse", default: try request.query.bool("org.matrix.msc3981.recurse"))
         let relType = request.params["relType"], type = request.params["eventType"], session = request.user
         return try await c.db.read { tx in
-            let reader = try RoomReader(c: c, service: service, tx: tx, room: room, session: session)
-            guard let root = try EventStore.event(tx, room: reader.head.nid, parent), try reader.visible([root]).count == 1 else { throw MatrixError.notFound("There is no such event in this room.") }
-            var parents = [parent.rawValue], found: [StoredEvent] = [], depth: Int64 = 0
+            let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
+            _ = try reader.event(parent)
+            var parents = [parent.rawValue], found: [EventRow] = [], depth: Int64 = 0
             // Children of children, at most three levels as other servers do.
             for level in 0..<(recurse ? 3 : 1) where !parents.isEmpty {
                 var next: [String] = []
@@ -36,7 +35,7 @@ struct RelationRoutes: Sendable {
                 }
                 parents = next
             }
-            found = try reader.visible(found.sorted { $0.pos < $1.pos }).filter { page.isInside($0.pos) }
+            found = reader.visible(found.sorted { $0.pos < $1.pos }).filter { page.isInside($0.pos) }
             let chunk = Array((page.isBackward ? found.reversed() : found).prefix(page.limit))
             var body: JSONObject = ["chunk": .array(try reader.json(chunk).map { .raw($0) })]
             if found.count > chunk.count, let last = chunk.last { body["next_batch"] = .string(PageToken(page.isBackward ? last.pos - 1 : last.pos).description) }
@@ -60,8 +59,8 @@ struct RelationRoutes: Sendable {
         }
         let start = before
         return try await c.db.read { tx in
-            let reader = try RoomReader(c: c, service: service, tx: tx, room: room, session: session)
-            var roots: [StoredEvent] = [], last: Int64?, more = false
+            let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
+            var roots: [EventRow] = [], last: Int64?, more = false
             try tx.each(SQL.threads, reader.head.nid, start, limit + 1) { row in
                 guard roots.count < limit else { more = true; return }
                 guard let root = try EventStore.event(tx, room: reader.head.nid, EventID(trusted: row.text(0))) else { return }
@@ -69,7 +68,7 @@ struct RelationRoutes: Sendable {
                 if include == "participated", root.sender != session.userID, try !tx.exists(Bundles.SQL.participated, root.id, reader.head.nid, session.userID) { return }
                 roots.append(root)
             }
-            var body: JSONObject = ["chunk": .array(try reader.json(try reader.visible(roots)).map { .raw($0) })]
+            var body: JSONObject = ["chunk": .array(try reader.json(reader.visible(roots)).map { .raw($0) })]
             if more, let last { body["next_batch"] = .string(PageToken(last - 1).description) }
             return .json(.object(body))
         }

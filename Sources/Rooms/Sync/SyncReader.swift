@@ -9,7 +9,7 @@ import Store
 /// Never returns an event that the user may not see.
 struct SyncReader {
     let c: Context
-    let service: RoomService
+    let lazyMembers: LazyMembers
     let session: Session
     let since: SyncToken?
     let filter: Filter
@@ -25,7 +25,7 @@ struct SyncReader {
         var answer = SyncAnswer(next: now)
         let members = try memberships(tx)
         var joined: [Membership] = [], fresh: Set<RoomID> = []
-        for membership in members where filter.room.allows(room: membership.room) {
+        for membership in members where filter.room.matches(roomID: membership.room.rawValue) {
             let member = membership.member, room = membership.room
             switch member.membership {
             case "join":
@@ -39,7 +39,7 @@ struct SyncReader {
             }
         }
 
-        let scope = SyncScope(user: user, device: session.deviceID, since: since, now: now, filter: filter,
+        let scope = SyncScope(user: user, device: session.deviceID, since: since, now: now,
                               joined: Set(joined.map(\.room)), fresh: fresh, touched: touched)
         for source in c.syncSources { try source.contribute(c, tx, scope, into: &answer.parts) }
 
@@ -50,6 +50,8 @@ struct SyncReader {
             if let data = try joinedRoom(tx, membership, isFresh: isFresh, now: now, part) { answer.joined.append((membership.room, data)) }
         }
         answer.parts.rooms.removeAll()   // of rooms that the filter leaves out
+        answer.next.toDevice = answer.parts.toDeviceThrough
+        applyFilter(&answer.parts)
         return answer
     }
 
@@ -77,16 +79,19 @@ struct SyncReader {
     // MARK: joined rooms
 
     private func joinedRoom(_ tx: ReadTx, _ membership: Membership, isFresh: Bool, now: SyncToken, _ part: SyncParts.Room?) throws -> SyncAnswer.JoinedRoom? {
-        let member = membership.member
+        let member = membership.member, room = membership.room
         var data = SyncAnswer.JoinedRoom()
         data.isFresh = isFresh
-        if let part { data.ephemeral = part.ephemeral; data.accountData = part.accountData }
+        if let part {
+            data.ephemeral = filtered(part.ephemeral, filter.room.ephemeral, room)
+            data.accountData = filtered(part.accountData, filter.room.accountData, room)
+        }
         let from = isFresh ? 0 : since?.position ?? 0
-        let page = try timeline(tx, room: member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh)
-        let stateEvents = try state(tx, room: member.room, page: page, isFresh: isFresh, from: from, to: now.position)
+        let page = try timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh)
+        let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, to: now.position)
         data.timeline = try encode(tx, page, member)
-        let view = ClientEvent.View(user: user, device: session.deviceID, now: c.clock.now)
-        data.state = stateEvents.map { ClientEvent.bytes($0, view) }
+        let view = EventJSON.View(user: user, device: session.deviceID, now: c.clock.now)
+        data.state = stateEvents.map { EventJSON.bytes($0, view) }
         if isFresh || page.events.contains(where: { $0.type == "m.room.member" }) || stateEvents.contains(where: { $0.type == "m.room.member" }) {
             data.summary = try summary(tx, room: member.room)
         }
@@ -95,27 +100,38 @@ struct SyncReader {
         return data
     }
 
+    private func filtered(_ events: [[UInt8]], _ filter: RoomEventFilter, _ room: RoomID) -> [[UInt8]] {
+        if filter.events.matchesEveryEvent, !filter.matchesNothing, filter.rooms == nil, filter.notRooms.isEmpty { return events }
+        return events.filter { bytes in
+            guard !filter.matchesNothing, let event = try? JSON.parse(bytes) else { return false }   // made by a source of ours: it parses
+            // m.receipt and m.typing have no sender: a filter on senders does not concern them.
+            return filter.matches(roomID: room.rawValue) && filter.events.matches(type: event["type"]?.stringValue ?? "")
+        }
+    }
+
     struct Page {
         /// Oldest first, all visible to the user and let through by the filter.
-        var events: [StoredEvent] = []
+        var events: [EventRow] = []
         var limited = false
         /// Position before the first event: what came before is not in the page.
         var start: Int64
     }
 
     /// The newest events after `after`, at most the filter's limit.
-    private func timeline(_ tx: ReadTx, room nid: Int64, member: Member, after: Int64, to: Int64, isFresh: Bool) throws -> Page {
-        let limit = filter.room.timeline.limit ?? 10
+    private func timeline(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, member: Member, after: Int64, to: Int64, isFresh: Bool) throws -> Page {
+        let limit = filter.room.timeline.limit.map { min($0, 100) } ?? 10
         var page = Page(start: to)
-        var before = to + 1, kept: [StoredEvent] = []
+        // Someone who was in the room all the time since his token sees all that came since.
+        let history = isFresh || after < member.sincePos ? try Access.history(tx, room: nid, user) : nil
+        var before = to + 1, kept: [EventRow] = []
         // Filters are applied here and not in SQL: the index is by position, and most filters let everything through.
         reading: while true {
             let wanted = limit + 1 - kept.count
             let batch = try EventStore.page(tx, room: nid, after: after, before: before, newestFirst: true, limit: max(wanted, 1))
             guard let last = batch.last else { break }
             before = last.pos
-            let visible = isFresh || after < member.sincePos ? try service.visible(tx, batch, room: nid, to: user) : batch
-            for event in visible where filter.room.timeline.allows(event) {
+            let visible = history.map { history in batch.filter { history.canSee($0) } } ?? batch
+            for event in visible where filter.room.timeline.allows(event, room: room) {
                 if kept.count == limit { page.limited = true; break reading }
                 kept.append(event)
             }
@@ -128,9 +144,9 @@ struct SyncReader {
     }
 
     /// The state that the client does not have: at the start of the timeline for a fresh room, changed before it otherwise.
-    private func state(_ tx: ReadTx, room nid: Int64, page: Page, isFresh: Bool, from: Int64, to: Int64) throws -> [StoredEvent] {
+    private func state(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, page: Page, isFresh: Bool, from: Int64, to: Int64) throws -> [EventRow] {
         let stateFilter = filter.room.state
-        var events: [StoredEvent]
+        var events: [EventRow]
         if isFresh {
             events = try StateStore.all(tx, room: nid, at: page.start)
         } else if page.limited {
@@ -138,13 +154,13 @@ struct SyncReader {
         } else {
             events = []
         }
-        guard stateFilter.lazyLoadMembers else { return events.filter(stateFilter.allows) }
+        guard stateFilter.lazyLoadMembers else { return events.filter { stateFilter.allows($0, room: room) } }
 
         // Lazy loading: of the members only those that the timeline speaks of, and each only once for this device.
         let named = Set(page.events.filter { $0.type == "m.room.member" }.compactMap(\.stateKey))
         var wanted = Set(page.events.map(\.sender.rawValue)).subtracting(isFresh ? [] : named)
         if isFresh { wanted.insert(user.rawValue) }
-        let known = stateFilter.includeRedundantMembers || isFresh ? [] : service.lazyMembers.known(device: session, room: nid)
+        let known = stateFilter.includeRedundantMembers || isFresh ? [] : lazyMembers.known(device: session, room: nid)
         events.removeAll { event in
             guard event.type == "m.room.member", let key = event.stateKey else { return false }
             return isFresh ? !wanted.contains(key) : false
@@ -153,25 +169,18 @@ struct SyncReader {
         for key in wanted.subtracting(present).subtracting(known).sorted() where !isFresh {
             if let event = try StateStore.event(tx, room: nid, "m.room.member", key, at: page.start) { events.append(event) }
         }
-        service.lazyMembers.tell(device: session, room: nid, wanted.union(present).union(named), reset: isFresh)
-        return events.filter(stateFilter.allows)
+        lazyMembers.tell(device: session, room: nid, wanted.union(present).union(named), reset: isFresh)
+        return events.filter { stateFilter.allows($0, room: room) }
     }
 
     private func encode(_ tx: ReadTx, _ page: Page, _ member: Member) throws -> SyncAnswer.Timeline {
-        let view = ClientEvent.View(user: user, device: session.deviceID, now: c.clock.now)
-        let relations = try service.bundled(tx, page.events, user: user)
-        let history = page.events.first.map { $0.pos < member.sincePos } == true
-            ? try StateStore.history(tx, room: member.room, "m.room.member", user.rawValue) : []
+        let view = EventJSON.View(user: user, device: session.deviceID, now: c.clock.now)
+        let relations = try Bundles.of(tx, page.events, user: user)
+        let history = page.events.first.map { $0.pos < member.sincePos } == true ? try Access.history(tx, room: member.room, user) : nil
         let events = page.events.map { event in
-            ClientEvent.bytes(event, view, membership: Self.membership(at: event.pos, member, history), relations: relations[event.pos])
+            EventJSON.bytes(event, view, membership: history?.membership(at: event.pos) ?? member.membership, relations: relations[event.pos])
         }
         return SyncAnswer.Timeline(events: events, limited: page.limited, prevBatch: events.isEmpty && !page.limited ? nil : PageToken(page.start).description)
-    }
-
-    private static func membership(at pos: Int64, _ member: Member, _ history: [(from: Int64, to: Int64?, content: [UInt8])]) -> String {
-        if pos >= member.sincePos { return member.membership }
-        guard let entry = history.last(where: { $0.from <= pos && ($0.to ?? .max) > pos }), let content = try? JSON.parse(entry.content) else { return "leave" }   // stored content is valid
-        return content["membership"]?.stringValue ?? "leave"
     }
 
     private func summary(_ tx: ReadTx, room nid: Int64) throws -> JSONObject? {
@@ -199,6 +208,19 @@ struct SyncReader {
         return counts
     }
 
+    /// Leaves out what the filter does not want of the sources' parts.
+    private func applyFilter(_ parts: inout SyncParts) {
+        func keep(_ events: inout [[UInt8]], _ filter: EventFilter) {
+            guard !filter.matchesEveryEvent || filter.matchesNothing else { return }
+            events.removeAll { bytes in
+                guard !filter.matchesNothing, let event = try? JSON.parse(bytes) else { return true }   // made by a source of ours: it parses
+                return !filter.matches(type: event["type"]?.stringValue ?? "", sender: event["sender"]?.stringValue ?? user.rawValue)
+            }
+        }
+        keep(&parts.accountData, filter.accountData)
+        keep(&parts.presence, filter.presence)
+    }
+
     // MARK: rooms that the user has left
 
     private func leftRoom(_ tx: ReadTx, _ member: Member, _ room: RoomID) throws -> SyncAnswer.LeftRoom? {
@@ -209,37 +231,28 @@ struct SyncReader {
         let before = since?.position ?? 0
         let wasJoined = isInitial ? false : try joinedMembership(tx, member, at: before)
         var left = SyncAnswer.LeftRoom()
-        let view = ClientEvent.View(user: user, device: session.deviceID, now: c.clock.now)
+        let view = EventJSON.View(user: user, device: session.deviceID, now: c.clock.now)
         let everJoined = try StateStore.history(tx, room: member.room, "m.room.member", user.rawValue).contains { entry in
             (try? JSON.parse(entry.content))?["membership"]?.stringValue == "join"   // stored content is valid
         }
         guard everJoined else {
             // An invite or knock that came to nothing: only the leave itself may be seen.
-            if let event = try EventStore.event(tx, at: member.pos) { left.timeline.events = [ClientEvent.bytes(event, view, membership: member.membership)] }
+            if let event = try EventStore.event(tx, at: member.pos) { left.timeline.events = [EventJSON.bytes(event, view, membership: member.membership)] }
             left.timeline.prevBatch = PageToken(member.pos - 1).description
             return left
         }
-        let page = try timeline(tx, room: member.room, member: member, after: wasJoined ? before : 0, to: member.pos, isFresh: true)
+        let page = try timeline(tx, room, member.room, member: member, after: wasJoined ? before : 0, to: member.pos, isFresh: true)
         left.timeline = try encode(tx, page, member)
         let state = wasJoined
             ? (page.limited ? try StateStore.changes(tx, room: member.room, after: before, to: page.start) : [])
             : try StateStore.all(tx, room: member.room, at: page.start)
-        left.state = state.filter(filter.room.state.allows).map { ClientEvent.bytes($0, view) }
+        left.state = state.filter { filter.room.state.allows($0, room: room) }.map { EventJSON.bytes($0, view) }
         return left
     }
 
     private func joinedMembership(_ tx: ReadTx, _ member: Member, at pos: Int64) throws -> Bool {
         guard let event = try StateStore.event(tx, room: member.room, "m.room.member", user.rawValue, at: pos) else { return false }
         return event.contentObject["membership"]?.stringValue == "join"
-    }
-}
-
-extension RoomEventFilter {
-    /// Whether an event of the database passes.
-    func allows(_ event: StoredEvent) -> Bool {
-        if isPassThrough { return true }
-        let hasURL = containsURL == nil ? false : event.contentObject["url"]?.stringValue != nil
-        return matches(type: event.type, sender: event.sender.rawValue, containsURL: hasURL)
     }
 }
 

@@ -6,7 +6,7 @@ import Store
 ///
 /// Invariants: an idle long-poll reads nothing; the answer's `next_batch` covers exactly what the answer holds.
 struct SyncEndpoint: Sendable {
-    let service: RoomService
+    let lazyMembers: LazyMembers
     static let longest: Int64 = 120_000
 
     var routes: [Route] {
@@ -31,7 +31,7 @@ struct SyncEndpoint: Sendable {
             let rooms = try await c.db.read { try MembershipStore.joinedRooms($0, of: session.userID).map(\.id.rawValue) }
             c.hub.listen(name, rooms: rooms)
         }
-        for source in c.syncSources { try await source.syncing(c, session, presence: presence) }
+        for source in c.syncSources { try await source.began(c, user: session.userID, device: session.deviceID, presence: presence ?? "online") }
         // A token of the future comes from a database that was put back: only a fresh start helps that client.
         if let token = since, token.position > c.db.position { since = nil }
         if let since { for source in c.syncSources { try await source.acknowledged(c, user: session.userID, device: session.deviceID, through: since) } }
@@ -58,7 +58,7 @@ struct SyncEndpoint: Sendable {
     private func read(_ c: Context, _ session: Session, since: SyncToken?, filter: Filter, fullState: Bool) async throws -> SyncAnswer? {
         let ephemeral = c.hub.ephemeral   // before the snapshot: what changes between is told again, never lost
         var touched: Set<RoomID>?
-        if let since, !fullState {
+        if let since, !fullState, since.toDevice == nil {
             switch c.hub.changes(for: session.userID.rawValue, since: since) {
             case .nothing: return nil
             case .unknown: break
@@ -71,7 +71,23 @@ struct SyncEndpoint: Sendable {
         }
         let rooms = touched
         return try await c.db.read { tx in
-            try SyncReader(c: c, service: service, session: session, since: since, filter: filter, fullState: fullState, touched: rooms).read(tx, ephemeral: ephemeral)
+            try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, touched: rooms).read(tx, ephemeral: ephemeral)
         }
+    }
+}
+
+/// The `filter` parameter: a stored filter's id, or JSON.
+enum SyncFilter {
+    static func load(_ text: String?, _ c: Context, _ session: Session) async throws -> Filter {
+        guard let text, !text.isEmpty else { return Filter() }
+        let json: JSON
+        if text.first == "{" {
+            do { json = try JSON.parse(Array(text.utf8)) } catch { throw MatrixError.notJSON("'filter' is not valid JSON.") }
+        } else {
+            let user = session.userID
+            guard let stored = try await c.db.read({ try c.ports.users.filter($0, user: user, id: text) }) else { throw MatrixError.invalidParam("There is no filter '\(text)'.") }
+            json = .object(stored)
+        }
+        do { return try Filter(json) } catch { throw MatrixError.badJSON("The filter is wrong: \(error).") }
     }
 }

@@ -48,10 +48,10 @@ final class Typing: Sendable {
 
     /// The m.typing event when it has changed after `since`, or when somebody types for a fresh client.
     fileprivate func event(_ room: RoomID, since: Int64, isFresh: Bool) -> [UInt8]? {
-        rooms.withLock { rooms in
+        rooms.withLock { rooms -> [UInt8]? in
             guard let typing = rooms[room], isFresh ? !typing.until.isEmpty : typing.changed > since else { return nil }
             let users = typing.until.keys.sorted().map { JSON.string($0.rawValue) }
-            return JSONObject(["type": "m.typing", "content": ["user_ids": .array(users)]]).encoded()
+            return (["type": "m.typing", "content": ["user_ids": .array(users)]] as JSONObject).encoded()
         }
     }
 
@@ -79,7 +79,7 @@ final class Typing: Sendable {
         let body = try request.json()
         guard let isTyping = try body.bool("typing") else { throw MatrixError.missingParam("'typing' is required.") }
         let timeout = try body.int("timeout") ?? 30_000
-        _ = try await c.db.read { tx in try ReceiptRoutes.joinedRoom(tx, room, user) }
+        _ = try await c.db.read { tx in try Access.joined(tx, room: room, user) }
         set(c, room: room, user: user, isTyping: isTyping, timeout: timeout)
         return .empty
     }
