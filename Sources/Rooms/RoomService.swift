@@ -7,13 +7,22 @@ package import Store
 /// Holds no truth in memory: its caches are filled from committed rows only and are checked by position when they are used.
 package final class RoomService: Sendable {
     let caches = RoomCaches()
+    let typing = Typing()
+    let lazyMembers = LazyMembers()
 
     package init() {}
 
     /// The feature as App wires it. The parts are listed slice by slice.
     package var feature: Feature {
-        Feature("rooms", migrations: EventSchema.migrations, routes: routes)
+        Feature("rooms", migrations: EventSchema.migrations + [Receipts.schema], routes: routes,
+                sync: [Receipts.Source(), Typing.Source(typing: typing)],
+                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }])
     }
 
-    var routes: [Route] { [] }
+    var routes: [Route] { reading }
+
+    /// What reads rooms.
+    private var reading: [Route] {
+        SyncEndpoint(lazyMembers: lazyMembers).routes + MessageRoutes().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
+    }
 }
