@@ -9,10 +9,10 @@ export class MatrixClient {
   readonly rooms = new Map<string, RoomStore>();
   /** A room came, went, or changed. */
   readonly roomChanged = new Emitter<string>();
-  private unlisten: () => void;
+  #unlisten: () => void;
 
   constructor(readonly http: Http, readonly userId: string, readonly sync: SyncLoop) {
-    this.unlisten = sync.answers.on((answer) => this.apply(answer));
+    this.#unlisten = sync.answers.on((answer) => this.#apply(answer));
   }
 
   get link(): LinkState {
@@ -30,7 +30,7 @@ export class MatrixClient {
   }
 
   close(): void {
-    this.unlisten();
+    this.#unlisten();
     this.sync.stop();
   }
 
@@ -65,7 +65,7 @@ export class MatrixClient {
     return page.end !== undefined && page.chunk.length > 0;
   }
 
-  private apply(answer: SyncResponse): void {
+  #apply(answer: SyncResponse): void {
     for (const [roomId, part] of Object.entries(answer.rooms?.join ?? {})) this.room(roomId).apply(part);
     for (const roomId of Object.keys(answer.rooms?.leave ?? {})) {
       if (this.rooms.delete(roomId)) this.roomChanged.emit(roomId);
@@ -77,29 +77,29 @@ const rooms = "/_matrix/client/v3/rooms";
 
 /** Says "is typing" at most every few seconds while somebody types, and "no more" when he stops. */
 export class TypingNotifier {
-  private last = 0;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  #last = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private tell: (typing: boolean) => Promise<void>, private now: () => number = () => Date.now()) {}
 
   input(empty: boolean): void {
     if (empty) return this.stop();
-    if (this.now() - this.last > 8000) {
-      this.last = this.now();
-      this.say(true);
+    if (this.now() - this.#last > 8000) {
+      this.#last = this.now();
+      this.#say(true);
     }
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.stop(), 6000);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.stop(), 6000);
   }
 
   stop(): void {
-    clearTimeout(this.timer);
-    if (this.last === 0) return;
-    this.last = 0;
-    this.say(false);
+    clearTimeout(this.#timer);
+    if (this.#last === 0) return;
+    this.#last = 0;
+    this.#say(false);
   }
 
-  private say(typing: boolean): void {
+  #say(typing: boolean): void {
     // A courtesy: when it does not arrive, it expires on the other side by itself.
     this.tell(typing).catch(() => undefined);
   }

@@ -58,13 +58,13 @@ export type Method = "GET" | "PUT" | "POST" | "DELETE" | "PATCH";
 
 export class Http {
   readonly baseUrl: string;
-  private clock: Clock;
-  private fetch: typeof fetch;
+  #clock: Clock;
+  #fetch: typeof fetch;
 
   constructor(private settings: HttpSettings) {
     this.baseUrl = settings.baseUrl.replace(/\/+$/, "");
-    this.clock = settings.clock ?? systemClock;
-    this.fetch = settings.fetch ?? ((input, init) => fetch(input, init));
+    this.#clock = settings.clock ?? systemClock;
+    this.#fetch = settings.fetch ?? ((input, init) => fetch(input, init));
   }
 
   token(): string | undefined {
@@ -96,7 +96,7 @@ export class Http {
     let renewed = false;
     for (let attempt = 0;; attempt++) {
       try {
-        const response = await this.once(method, path, options);
+        const response = await this.#once(method, path, options);
         return (await readJson(response)) as T;
       } catch (error) {
         if (isAbort(error)) throw error;
@@ -107,23 +107,23 @@ export class Http {
         }
         if (!isPassing(error) || attempt + 1 >= tries) throw error;
         const wait = error instanceof ApiError ? error.retryAfterMs : undefined;
-        await this.clock.sleep(Math.min(wait ?? backoff(attempt, 500), 60_000), options.signal);
+        await this.#clock.sleep(Math.min(wait ?? backoff(attempt, 500), 60_000), options.signal);
       }
     }
   }
 
   /** The bytes of an address, with the token. */
   async blob(path: string, options: RequestOptions = {}): Promise<Blob> {
-    const response = await this.once("GET", path, { timeoutMs: 120_000, ...options });
+    const response = await this.#once("GET", path, { timeoutMs: 120_000, ...options });
     return await response.blob();
   }
 
   /** One answer whose body the caller reads as it comes (streams). */
   async stream(path: string, options: RequestOptions = {}): Promise<Response> {
-    return await this.once("GET", path, options, true);
+    return await this.#once("GET", path, options, true);
   }
 
-  private async once(method: Method, path: string, options: RequestOptions, streaming = false): Promise<Response> {
+  async #once(method: Method, path: string, options: RequestOptions, streaming = false): Promise<Response> {
     const outer = options.signal;
     if (outer?.aborted) throw aborted();
     const cut = new AbortController();
@@ -150,7 +150,7 @@ export class Http {
       init.body = JSON.stringify(options.body);
     }
     try {
-      const response = await this.fetch(this.url(path, options.query), init);
+      const response = await this.#fetch(this.url(path, options.query), init);
       if (!response.ok) throw await errorOf(response);
       if (streaming) return response;
       // The body is part of the answer: it must come within the same time limit.

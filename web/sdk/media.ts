@@ -60,25 +60,25 @@ export function mediaPath(mxc: string, thumbnail?: { width: number; height: numb
 
 /** Downloads by `mxc:` address, each once; the addresses it gives are `blob:` ones, for `src`. */
 export class MediaCache {
-  private urls = new Map<string, Promise<string>>();
+  #urls = new Map<string, Promise<string>>();
   constructor(private http: Http) {}
 
   url(mxc: string, thumbnail?: { width: number; height: number; method?: "scale" | "crop" }): Promise<string> {
     const path = mediaPath(mxc, thumbnail);
     if (!path) return Promise.reject(new Error(`not an mxc address: ${mxc}`));
-    let found = this.urls.get(path);
+    let found = this.#urls.get(path);
     if (!found) {
       found = this.http.blob(path).then((blob) => URL.createObjectURL(safe(blob)));
       // A failure is not kept: the next view tries again.
-      found.catch(() => this.urls.delete(path));
-      this.urls.set(path, found);
+      found.catch(() => this.#urls.delete(path));
+      this.#urls.set(path, found);
     }
     return found;
   }
 
   clear(): void {
-    for (const url of this.urls.values()) url.then((u) => URL.revokeObjectURL(u), () => undefined);
-    this.urls.clear();
+    for (const url of this.#urls.values()) url.then((u) => URL.revokeObjectURL(u), () => undefined);
+    this.#urls.clear();
   }
 }
 

@@ -50,30 +50,30 @@ export class Outbox {
   readonly changed = new Emitter<void>();
   /** An item has left: its key and the id that the server gave it. */
   readonly sent = new Emitter<{ item: OutboxItem; eventId: string }>();
-  private list: OutboxItem[] = [];
+  #list: OutboxItem[] = [];
   /** Items that may leave, and whether the store really has them (it may be full). */
-  private ready = new Map<string, boolean>();
-  private counter = 0;
-  private running = false;
-  private stopped = false;
-  private pause: AbortController | undefined;
-  private clock: Clock;
-  private unwake: () => void;
+  #ready = new Map<string, boolean>();
+  #counter = 0;
+  #running = false;
+  #stopped = false;
+  #pause: AbortController | undefined;
+  #clock: Clock;
+  #unwake: () => void;
 
   constructor(private settings: OutboxSettings) {
-    this.clock = settings.clock ?? systemClock;
-    this.unwake = (settings.network ?? browserNetwork).onWake(() => this.wake());
+    this.#clock = settings.clock ?? systemClock;
+    this.#unwake = (settings.network ?? browserNetwork).onWake(() => this.wake());
   }
 
   get items(): readonly OutboxItem[] {
-    return this.list;
+    return this.#list;
   }
 
   /** What was left by the last visit; call once, before adding. */
   async load(): Promise<void> {
-    const stored = await this.settings.store.list<OutboxItem>(this.prefix);
-    this.list = stored.map(({ value }) => ({ ...value, state: value.state === "failed" ? "failed" : "waiting" }));
-    for (const item of this.list) this.ready.set(item.key, true);
+    const stored = await this.settings.store.list<OutboxItem>(this.#prefix);
+    this.#list = stored.map(({ value }) => ({ ...value, state: value.state === "failed" ? "failed" : "waiting" }));
+    for (const item of this.#list) this.#ready.set(item.key, true);
     this.changed.emit();
     this.wake();
   }
@@ -81,100 +81,100 @@ export class Outbox {
   async add(
     message: { type: string; content: Record<string, unknown>; file?: Blob | undefined; fileName?: string | undefined },
   ): Promise<OutboxItem> {
-    const at = this.clock.now();
-    const order = `${String(at).padStart(15, "0")}-${String(this.counter++).padStart(6, "0")}`;
+    const at = this.#clock.now();
+    const order = `${String(at).padStart(15, "0")}-${String(this.#counter++).padStart(6, "0")}`;
     const item: OutboxItem = { ...message, key: `w${token(20)}`, lane: this.settings.lane, order, at, state: "waiting", tries: 0 };
-    this.list = [...this.list, item];
+    this.#list = [...this.#list, item];
     this.changed.emit();
-    await this.keep(item);
+    await this.#keep(item);
     this.wake();
     return item;
   }
 
   /** Tries again what had failed. */
   async retry(key: string): Promise<void> {
-    const item = this.list.find((i) => i.key === key);
+    const item = this.#list.find((i) => i.key === key);
     if (!item || item.state !== "failed") return;
-    this.change(item, { state: "waiting", error: undefined, tries: 0 });
-    await this.keep(item);
+    this.#change(item, { state: "waiting", error: undefined, tries: 0 });
+    await this.#keep(item);
     this.wake();
   }
 
   /** Gives up on an item; one that is just leaving stays. */
   async remove(key: string): Promise<void> {
-    const item = this.list.find((i) => i.key === key);
+    const item = this.#list.find((i) => i.key === key);
     if (!item || item.state === "sending") return;
-    await this.drop(item);
+    await this.#drop(item);
   }
 
   /** An item turned out to be on the server already. */
   async settle(key: string, eventId: string): Promise<void> {
-    const item = this.list.find((i) => i.key === key);
+    const item = this.#list.find((i) => i.key === key);
     if (!item) return;
-    await this.drop(item);
+    await this.#drop(item);
     this.sent.emit({ item, eventId });
   }
 
   /** Goes on now: something was added, or the network is back. */
   wake(): void {
-    this.pause?.abort();
-    if (!this.running && !this.stopped) this.run();
+    this.#pause?.abort();
+    if (!this.#running && !this.#stopped) this.#run();
   }
 
   stop(): void {
-    this.stopped = true;
-    this.unwake();
-    this.pause?.abort();
+    this.#stopped = true;
+    this.#unwake();
+    this.#pause?.abort();
   }
 
-  private get prefix(): string {
+  get #prefix(): string {
     return `outbox/${this.settings.lane}/`;
   }
-  private path(item: OutboxItem): string {
-    return this.prefix + item.order;
+  #path(item: OutboxItem): string {
+    return this.#prefix + item.order;
   }
 
-  private async run(): Promise<void> {
-    this.running = true;
+  async #run(): Promise<void> {
+    this.#running = true;
     try {
       for (;;) {
-        const item = this.list.find((i) => i.state === "waiting" && this.ready.has(i.key));
-        if (!item || this.stopped) return;
-        await (this.settings.exclusive ?? ((run) => run()))(() => this.send(item));
+        const item = this.#list.find((i) => i.state === "waiting" && this.#ready.has(i.key));
+        if (!item || this.#stopped) return;
+        await (this.settings.exclusive ?? ((run) => run()))(() => this.#send(item));
       }
     } finally {
-      this.running = false;
+      this.#running = false;
     }
   }
 
-  private async send(item: OutboxItem): Promise<void> {
+  async #send(item: OutboxItem): Promise<void> {
     const { store } = this.settings;
-    const stored = await store.get<OutboxItem>(this.path(item));
-    if (!this.list.includes(item)) return;
+    const stored = await store.get<OutboxItem>(this.#path(item));
+    if (!this.#list.includes(item)) return;
     // Another tab has sent it in the meantime.
-    if (!stored && this.ready.get(item.key)) return await this.drop(item);
-    this.change(item, { state: "sending", tries: item.tries + 1 });
+    if (!stored && this.#ready.get(item.key)) return await this.#drop(item);
+    this.#change(item, { state: "sending", tries: item.tries + 1 });
     try {
       if (item.file) {
-        const url = await this.settings.upload(item.file, item.fileName ?? "file", (progress) => this.change(item, { progress }));
-        this.change(item, { content: { ...item.content, url }, file: undefined, progress: 1 });
+        const url = await this.settings.upload(item.file, item.fileName ?? "file", (progress) => this.#change(item, { progress }));
+        this.#change(item, { content: { ...item.content, url }, file: undefined, progress: 1 });
       }
       // Stored with its count of tries, so that a later visit knows that this one may have arrived.
-      await this.keep(item);
+      await this.#keep(item);
       const eventId = await this.settings.deliver(item);
       // Told first: the message goes from here to the timeline without a moment in neither.
       this.sent.emit({ item, eventId });
-      await this.drop(item);
+      await this.#drop(item);
     } catch (error) {
       if (isPassing(error) || isAbort(error)) {
-        this.change(item, { state: "waiting" });
+        this.#change(item, { state: "waiting" });
         const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
-        this.pause = new AbortController();
-        await this.clock.sleep(asked ?? backoff(item.tries - 1, 500, 15_000), this.pause.signal).catch(() => undefined);
+        this.#pause = new AbortController();
+        await this.#clock.sleep(asked ?? backoff(item.tries - 1, 500, 15_000), this.#pause.signal).catch(() => undefined);
         return;
       }
       const refused = error instanceof ApiError ? error : undefined;
-      this.change(item, {
+      this.#change(item, {
         state: "failed",
         error: {
           code: refused?.code ?? "error",
@@ -182,26 +182,26 @@ export class Outbox {
           status: refused?.status ?? 0,
         },
       });
-      await this.keep(item);
+      await this.#keep(item);
     }
   }
 
   /** Stores an item as it is now. A full or blocked store does not stop a message from leaving while the page is open. */
-  private async keep(item: OutboxItem): Promise<void> {
-    const kept = await this.settings.store.set(this.path(item), { ...item, state: item.state === "failed" ? "failed" : "waiting" })
+  async #keep(item: OutboxItem): Promise<void> {
+    const kept = await this.settings.store.set(this.#path(item), { ...item, state: item.state === "failed" ? "failed" : "waiting" })
       .then(() => true, () => false);
-    this.ready.set(item.key, kept);
+    this.#ready.set(item.key, kept);
   }
 
-  private change(item: OutboxItem, values: Partial<OutboxItem>): void {
+  #change(item: OutboxItem, values: Partial<OutboxItem>): void {
     Object.assign(item, values);
     this.changed.emit();
   }
 
-  private async drop(item: OutboxItem): Promise<void> {
-    this.list = this.list.filter((i) => i !== item);
-    this.ready.delete(item.key);
+  async #drop(item: OutboxItem): Promise<void> {
+    this.#list = this.#list.filter((i) => i !== item);
+    this.#ready.delete(item.key);
     this.changed.emit();
-    await this.settings.store.delete(this.path(item));
+    await this.settings.store.delete(this.#path(item));
   }
 }

@@ -27,6 +27,8 @@ export interface Network {
   online(): boolean;
   /** Calls back on each sign that trying again is worth it now (online, tab shown). */
   onWake(run: () => void): () => void;
+  /** Calls back when the device says that it has no network any more. */
+  onLost(run: () => void): () => void;
 }
 
 export const browserNetwork: Network = {
@@ -41,6 +43,10 @@ export const browserNetwork: Network = {
       globalThis.removeEventListener("online", run);
       globalThis.document?.removeEventListener("visibilitychange", shown);
     };
+  },
+  onLost(run) {
+    globalThis.addEventListener("offline", run);
+    return () => globalThis.removeEventListener("offline", run);
   },
 };
 
@@ -66,14 +72,14 @@ export function token(length = 16): string {
 
 /** Listeners of one kind of news. */
 export class Emitter<T> {
-  private listeners = new Set<(news: T) => void>();
+  #listeners = new Set<(news: T) => void>();
 
   on(run: (news: T) => void): () => void {
-    this.listeners.add(run);
-    return () => this.listeners.delete(run);
+    this.#listeners.add(run);
+    return () => this.#listeners.delete(run);
   }
 
   emit(news: T): void {
-    for (const run of [...this.listeners]) run(news);
+    for (const run of [...this.#listeners]) run(news);
   }
 }

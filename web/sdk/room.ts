@@ -64,79 +64,89 @@ export class RoomStore {
   /** Where older events begin; undefined when all are here. */
   prevBatch: string | undefined;
 
-  private events = new Map<string, MatrixEvent>();
-  private order: string[] = [];
-  private edits = new Map<string, MatrixEvent>();
-  private reactions = new Map<string, MatrixEvent[]>();
-  private redacted = new Set<string>();
-  private ids = new Map<string, string>();
-  private cache = new Map<string, TimelineItem>();
-  private pending: readonly OutboxItem[] = [];
-  private pendingCache = new WeakMap<OutboxItem, { stamp: string; item: TimelineItem }>();
-  private list: readonly TimelineItem[] | undefined;
+  #events = new Map<string, MatrixEvent>();
+  #order: string[] = [];
+  #edits = new Map<string, MatrixEvent>();
+  #reactions = new Map<string, MatrixEvent[]>();
+  #redacted = new Set<string>();
+  /** Confirmed by the answer to a send, not yet seen in sync: sync decides their place. */
+  #early = new Set<string>();
+  #ids = new Map<string, string>();
+  #cache = new Map<string, TimelineItem>();
+  #pending: readonly OutboxItem[] = [];
+  #pendingCache = new WeakMap<OutboxItem, { stamp: string; item: TimelineItem }>();
+  #list: readonly TimelineItem[] | undefined;
 
   constructor(readonly roomId: string, readonly me: string) {}
 
   /** Merges a sync answer's part for this room. */
   apply(sync: JoinedRoomSync): void {
-    for (const e of sync.state?.events ?? []) this.state(e);
+    for (const e of sync.state?.events ?? []) this.#state(e);
     const timeline = sync.timeline;
     if (timeline?.limited) {
       // There is a hole before this page: what was before it comes again by `prevBatch`.
-      this.events.clear();
-      this.order = [];
-      this.cache.clear();
+      this.#order = this.#order.filter((id) => this.#early.has(id));
+      for (const id of [...this.#events.keys()]) if (!this.#early.has(id)) this.#events.delete(id);
+      this.#cache.clear();
       this.prevBatch = timeline.prev_batch;
-    } else if (this.order.length === 0) this.prevBatch ??= timeline?.prev_batch;
+    } else if (this.#order.length === 0) this.prevBatch ??= timeline?.prev_batch;
     for (const e of timeline?.events ?? []) {
-      if (e.state_key !== undefined) this.state(e);
-      this.take(e, "end");
+      if (e.state_key !== undefined) this.#state(e);
+      if (this.#early.delete(e.event_id)) {
+        this.#order = this.#order.filter((id) => id !== e.event_id);
+        this.#events.delete(e.event_id);
+      }
+      this.#take(e, "end");
     }
-    for (const e of sync.ephemeral?.events ?? []) this.ephemeral(e);
+    for (const e of sync.ephemeral?.events ?? []) this.#ephemeral(e);
     const counts = sync.unread_notifications;
     if (counts) {
       this.unread = counts.notification_count ?? 0;
       this.highlights = counts.highlight_count ?? 0;
     }
-    this.touch();
+    this.#touch();
   }
 
   /** A page of `/messages?dir=b`: newest first. */
   prepend(page: { chunk: MatrixEvent[]; end?: string; state?: MatrixEvent[] }): void {
-    for (const e of page.state ?? []) if (!this.members.has(e.state_key ?? "")) this.state(e);
-    for (const e of page.chunk) this.take(e, "start");
+    for (const e of page.state ?? []) if (!this.members.has(e.state_key ?? "")) this.#state(e);
+    for (const e of page.chunk) this.#take(e, "start");
     this.prevBatch = page.end;
-    this.touch();
+    this.#touch();
   }
 
   /** The queue's items of this room, in order. */
   setPending(items: readonly OutboxItem[]): void {
-    this.pending = items;
-    this.touch();
+    this.#pending = items;
+    this.#touch();
   }
 
   /** Own message `key` is event `eventId`: it keeps its place and node whenever the event comes. */
   link(key: string, eventId: string): void {
-    if (this.ids.get(eventId) === key) return;
-    this.ids.set(eventId, key);
-    this.cache.delete(eventId);
-    this.touch();
+    if (this.#ids.get(eventId) === key) return;
+    this.#ids.set(eventId, key);
+    this.#cache.delete(eventId);
+    this.#touch();
   }
 
   /** Puts an event that the server has confirmed but sync has not brought yet. */
   confirm(event: MatrixEvent, key: string): void {
-    this.ids.set(event.event_id, key);
-    this.take(event, "end");
-    this.touch();
+    this.#ids.set(event.event_id, key);
+    if (!this.#events.has(event.event_id)) {
+      this.#early.add(event.event_id);
+      this.#take(event, "end");
+    }
+    this.#cache.delete(event.event_id);
+    this.#touch();
   }
 
   get items(): readonly TimelineItem[] {
-    this.list ??= this.build();
-    return this.list;
+    this.#list ??= this.#build();
+    return this.#list;
   }
 
   get lastEventId(): string | undefined {
-    return this.order.at(-1);
+    return this.#order.at(-1);
   }
 
   memberName(userId: string): string {
@@ -145,93 +155,96 @@ export class RoomStore {
 
   /** True when the event is in the timeline under this transaction id. */
   eventOfKey(key: string): string | undefined {
-    for (const [eventId, k] of this.ids) if (k === key && this.events.has(eventId)) return eventId;
+    for (const [eventId, k] of this.#ids) if (k === key && this.#events.has(eventId)) return eventId;
     return undefined;
   }
 
   /** True when `userId` has read the event. */
   hasRead(userId: string, eventId: string): boolean {
     const receipt = this.receipts.get(userId);
-    const event = this.events.get(eventId);
+    const event = this.#events.get(eventId);
     if (!receipt || !event) return false;
-    const at = this.order.indexOf(receipt.eventId), own = this.order.indexOf(eventId);
+    const at = this.#order.indexOf(receipt.eventId), own = this.#order.indexOf(eventId);
     if (at >= 0) return at >= own;
     return receipt.at >= event.origin_server_ts;
   }
 
-  private touch(): void {
-    this.list = undefined;
+  #touch(): void {
+    this.#list = undefined;
     this.changed.emit();
   }
 
-  private state(e: MatrixEvent): void {
+  #state(e: MatrixEvent): void {
     if (e.type === "m.room.member" && e.state_key !== undefined) {
-      const c = e.content;
+      const c = e.content, membership = String(c.membership);
+      const before = this.members.get(e.state_key);
+      // Who has left keeps the name and picture under which he wrote.
+      const gone = membership === "leave" || membership === "ban";
       this.members.set(e.state_key, {
         userId: e.state_key,
-        name: typeof c.displayname === "string" ? c.displayname : undefined,
-        avatar: typeof c.avatar_url === "string" ? c.avatar_url : undefined,
-        membership: String(c.membership),
+        name: typeof c.displayname === "string" ? c.displayname : gone ? before?.name : undefined,
+        avatar: typeof c.avatar_url === "string" ? c.avatar_url : gone ? before?.avatar : undefined,
+        membership,
       });
     } else if (e.type === "m.room.name") this.name = typeof e.content.name === "string" ? e.content.name : undefined;
   }
 
-  private take(e: MatrixEvent, where: "start" | "end"): void {
-    if (e.type === "m.room.redaction") return this.redact(e);
+  #take(e: MatrixEvent, where: "start" | "end"): void {
+    if (e.type === "m.room.redaction") return this.#redact(e);
     const relation = e.content["m.relates_to"] as Relation | undefined;
-    if (relation?.event_id && relation.rel_type === "m.replace" && !e.unsigned?.redacted_because) return this.edit(relation.event_id, e);
-    if (relation?.event_id && relation.rel_type === "m.annotation" && e.type === "m.reaction") return this.react(relation.event_id, e);
+    if (relation?.event_id && relation.rel_type === "m.replace" && !e.unsigned?.redacted_because) return this.#edit(relation.event_id, e);
+    if (relation?.event_id && relation.rel_type === "m.annotation" && e.type === "m.reaction") return this.#react(relation.event_id, e);
     const key = e.sender === this.me ? e.content[keyField] ?? e.unsigned?.transaction_id : undefined;
-    if (typeof key === "string" && !this.ids.has(e.event_id)) this.ids.set(e.event_id, key);
-    if (e.unsigned?.redacted_because) this.redacted.add(e.event_id);
-    this.bundled(e);
-    const known = this.events.has(e.event_id);
-    this.events.set(e.event_id, e);
-    this.cache.delete(e.event_id);
+    if (typeof key === "string" && !this.#ids.has(e.event_id)) this.#ids.set(e.event_id, key);
+    if (e.unsigned?.redacted_because) this.#redacted.add(e.event_id);
+    this.#bundled(e);
+    const known = this.#events.has(e.event_id);
+    this.#events.set(e.event_id, e);
+    this.#cache.delete(e.event_id);
     if (known) return;
-    if (where === "start") this.order.unshift(e.event_id);
-    else this.order.push(e.event_id);
+    if (where === "start") this.#order.unshift(e.event_id);
+    else this.#order.push(e.event_id);
   }
 
   /** Edits that the server folded into `unsigned`. */
-  private bundled(e: MatrixEvent): void {
+  #bundled(e: MatrixEvent): void {
     const edit = e.unsigned?.["m.relations"]?.["m.replace"] as MatrixEvent | undefined;
-    if (edit?.content?.["m.new_content"]) this.edit(e.event_id, edit);
+    if (edit?.content?.["m.new_content"]) this.#edit(e.event_id, edit);
   }
 
-  private edit(target: string, e: MatrixEvent): void {
-    const before = this.edits.get(target);
+  #edit(target: string, e: MatrixEvent): void {
+    const before = this.#edits.get(target);
     if (before && before.origin_server_ts > e.origin_server_ts) return;
-    this.edits.set(target, e);
-    this.cache.delete(target);
+    this.#edits.set(target, e);
+    this.#cache.delete(target);
   }
 
-  private react(target: string, e: MatrixEvent): void {
-    if (e.unsigned?.redacted_because || this.redacted.has(e.event_id)) return;
-    const all = this.reactions.get(target) ?? [];
+  #react(target: string, e: MatrixEvent): void {
+    if (e.unsigned?.redacted_because || this.#redacted.has(e.event_id)) return;
+    const all = this.#reactions.get(target) ?? [];
     if (all.some((r) => r.event_id === e.event_id)) return;
-    this.reactions.set(target, [...all, e]);
-    this.cache.delete(target);
+    this.#reactions.set(target, [...all, e]);
+    this.#cache.delete(target);
   }
 
-  private redact(e: MatrixEvent): void {
+  #redact(e: MatrixEvent): void {
     const target = e.redacts ?? (typeof e.content.redacts === "string" ? e.content.redacts : undefined);
     if (!target) return;
-    this.redacted.add(target);
-    this.cache.delete(target);
-    for (const [parent, all] of this.reactions) {
+    this.#redacted.add(target);
+    this.#cache.delete(target);
+    for (const [parent, all] of this.#reactions) {
       if (!all.some((r) => r.event_id === target)) continue;
-      this.reactions.set(parent, all.filter((r) => r.event_id !== target));
-      this.cache.delete(parent);
+      this.#reactions.set(parent, all.filter((r) => r.event_id !== target));
+      this.#cache.delete(parent);
     }
-    for (const [parent, edit] of this.edits) {
+    for (const [parent, edit] of this.#edits) {
       if (edit.event_id !== target) continue;
-      this.edits.delete(parent);
-      this.cache.delete(parent);
+      this.#edits.delete(parent);
+      this.#cache.delete(parent);
     }
   }
 
-  private ephemeral(e: EphemeralEvent): void {
+  #ephemeral(e: EphemeralEvent): void {
     if (e.type === "m.typing") {
       const users = Array.isArray(e.content.user_ids) ? e.content.user_ids.map(String) : [];
       this.typing = users.filter((u) => u !== this.me);
@@ -245,28 +258,28 @@ export class RoomStore {
     }
   }
 
-  private build(): readonly TimelineItem[] {
+  #build(): readonly TimelineItem[] {
     const items: TimelineItem[] = [];
     const seen = new Set<string>();
-    for (const eventId of this.order) {
-      const event = this.events.get(eventId);
+    for (const eventId of this.#order) {
+      const event = this.#events.get(eventId);
       if (!event) continue;
-      let item = this.cache.get(eventId);
-      if (!item) this.cache.set(eventId, item = this.itemOf(event));
+      let item = this.#cache.get(eventId);
+      if (!item) this.#cache.set(eventId, item = this.#itemOf(event));
       seen.add(item.id);
       items.push(item);
     }
-    for (const p of this.pending) if (!seen.has(p.key)) items.push(this.pendingItem(p));
+    for (const p of this.#pending) if (!seen.has(p.key)) items.push(this.#pendingItem(p));
     return items;
   }
 
-  private itemOf(e: MatrixEvent): TimelineItem {
-    const redacted = this.redacted.has(e.event_id);
-    const edit = this.edits.get(e.event_id);
+  #itemOf(e: MatrixEvent): TimelineItem {
+    const redacted = this.#redacted.has(e.event_id);
+    const edit = this.#edits.get(e.event_id);
     const valid = edit && edit.sender === e.sender && !redacted;
     const fresh = valid ? edit.content["m.new_content"] as Record<string, unknown> | undefined : undefined;
     const groups = new Map<string, Reaction>();
-    for (const r of this.reactions.get(e.event_id) ?? []) {
+    for (const r of this.#reactions.get(e.event_id) ?? []) {
       const key = (r.content["m.relates_to"] as Relation).key;
       if (!key) continue;
       const group = groups.get(key) ?? { key, senders: [], mine: undefined };
@@ -275,7 +288,7 @@ export class RoomStore {
       groups.set(key, group);
     }
     return {
-      id: this.ids.get(e.event_id) ?? e.event_id,
+      id: this.#ids.get(e.event_id) ?? e.event_id,
       eventId: e.event_id,
       type: e.type,
       sender: e.sender,
@@ -293,9 +306,9 @@ export class RoomStore {
     };
   }
 
-  private pendingItem(p: OutboxItem): TimelineItem {
+  #pendingItem(p: OutboxItem): TimelineItem {
     const stamp = `${p.state} ${p.progress} ${p.error?.code} ${"url" in p.content}`;
-    const known = this.pendingCache.get(p);
+    const known = this.#pendingCache.get(p);
     if (known?.stamp === stamp) return known.item;
     const item: TimelineItem = {
       id: p.key,
@@ -315,7 +328,7 @@ export class RoomStore {
       // The view goes on showing the own copy after the upload.
       file: p.file ?? known?.item.file,
     };
-    this.pendingCache.set(p, { stamp, item });
+    this.#pendingCache.set(p, { stamp, item });
     return item;
   }
 }

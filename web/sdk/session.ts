@@ -17,7 +17,7 @@ export class SessionKeeper {
   readonly http: Http;
   /** Emits undefined when the session has ended (signed out, or refused for good). */
   readonly changed = new Emitter<Session | undefined>();
-  private refreshing: Promise<boolean> | undefined;
+  #refreshing: Promise<boolean> | undefined;
 
   constructor(
     private store: KeyValue,
@@ -28,7 +28,7 @@ export class SessionKeeper {
     this.http = new Http({
       ...settings,
       token: () => this.session?.accessToken,
-      onUnauthorized: (error) => this.renew(error),
+      onUnauthorized: (error) => this.#renew(error),
     });
   }
 
@@ -79,14 +79,14 @@ export class SessionKeeper {
     };
   }
 
-  private renew(error: ApiError): Promise<boolean> {
+  #renew(error: ApiError): Promise<boolean> {
     if (error.code !== "M_UNKNOWN_TOKEN" && error.code !== "M_MISSING_TOKEN") return Promise.resolve(false);
     // Many requests may fail at once: one refresh for all.
-    this.refreshing ??= this.refresh().finally(() => this.refreshing = undefined);
-    return this.refreshing;
+    this.#refreshing ??= this.#refresh().finally(() => this.#refreshing = undefined);
+    return this.#refreshing;
   }
 
-  private async refresh(): Promise<boolean> {
+  async #refresh(): Promise<boolean> {
     const before = this.session;
     if (!before) return false;
     // Another tab may have refreshed already: the stored one is newer then.

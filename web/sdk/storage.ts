@@ -14,21 +14,21 @@ export interface KeyValue {
 
 export class MemoryStore implements KeyValue {
   readonly lasting = false;
-  private values = new Map<string, unknown>();
+  #values = new Map<string, unknown>();
 
   get<T>(key: string): Promise<T | undefined> {
-    return Promise.resolve(this.values.get(key) as T | undefined);
+    return Promise.resolve(this.#values.get(key) as T | undefined);
   }
   set(key: string, value: unknown): Promise<void> {
-    this.values.set(key, value);
+    this.#values.set(key, value);
     return Promise.resolve();
   }
   delete(key: string): Promise<void> {
-    this.values.delete(key);
+    this.#values.delete(key);
     return Promise.resolve();
   }
   list<T>(prefix: string): Promise<{ key: string; value: T }[]> {
-    const found = [...this.values].filter(([k]) => k.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
+    const found = [...this.#values].filter(([k]) => k.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
     return Promise.resolve(found.map(([key, value]) => ({ key, value: value as T })));
   }
 }
@@ -37,7 +37,7 @@ class IndexedStore implements KeyValue {
   readonly lasting = true;
   constructor(private db: IDBDatabase) {}
 
-  private run<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  #run<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const tx = this.db.transaction("values", mode, { durability: "strict" });
       const request = work(tx.objectStore("values"));
@@ -47,18 +47,18 @@ class IndexedStore implements KeyValue {
   }
 
   get<T>(key: string): Promise<T | undefined> {
-    return this.run("readonly", (s) => s.get(key)) as Promise<T | undefined>;
+    return this.#run("readonly", (s) => s.get(key)) as Promise<T | undefined>;
   }
   async set(key: string, value: unknown): Promise<void> {
-    await this.run("readwrite", (s) => s.put(value, key));
+    await this.#run("readwrite", (s) => s.put(value, key));
   }
   async delete(key: string): Promise<void> {
-    await this.run("readwrite", (s) => s.delete(key));
+    await this.#run("readwrite", (s) => s.delete(key));
   }
   async list<T>(prefix: string): Promise<{ key: string; value: T }[]> {
     const range = IDBKeyRange.bound(prefix, prefix + "\uffff");
-    const keys = (await this.run("readonly", (s) => s.getAllKeys(range))) as string[];
-    const values = (await this.run("readonly", (s) => s.getAll(range))) as T[];
+    const keys = (await this.#run("readonly", (s) => s.getAllKeys(range))) as string[];
+    const values = (await this.#run("readonly", (s) => s.getAll(range))) as T[];
     // A write between the two reads could shift them: read again one by one then.
     if (keys.length === values.length) return keys.map((key, i) => ({ key, value: values[i] as T }));
     const pairs = await Promise.all(keys.map(async (key) => ({ key, value: (await this.get<T>(key)) as T })));

@@ -26,40 +26,47 @@ export class SyncLoop {
   /** The session is refused: sign in again. */
   readonly refused = new Emitter<ApiError>();
 
-  private stop_: AbortController | undefined;
-  private pause: AbortController | undefined;
+  #stop: AbortController | undefined;
+  #pause: AbortController | undefined;
+  #poll: AbortController | undefined;
 
   constructor(private settings: SyncSettings) {}
 
   start(since?: string): void {
-    if (this.stop_) return;
+    if (this.#stop) return;
     this.since = since ?? this.since;
-    this.stop_ = new AbortController();
+    this.#stop = new AbortController();
     const network = this.settings.network ?? browserNetwork;
     const unwake = network.onWake(() => this.wake());
-    this.run(this.stop_.signal).finally(unwake);
+    const unlost = network.onLost(() => this.#poll?.abort());
+    this.#run(this.#stop.signal).finally(() => {
+      unwake();
+      unlost();
+    });
   }
 
   stop(): void {
-    this.stop_?.abort();
-    this.stop_ = undefined;
-    this.to("ended");
+    this.#stop?.abort();
+    this.#poll?.abort();
+    this.#stop = undefined;
+    this.#to("ended");
   }
 
   /** Ends a pause between two tries. */
   wake(): void {
-    this.pause?.abort();
+    this.#pause?.abort();
   }
 
-  private async run(stop: AbortSignal): Promise<void> {
+  async #run(stop: AbortSignal): Promise<void> {
     const { http, filter } = this.settings;
     const clock = this.settings.clock ?? systemClock;
     const long = this.settings.timeoutMs ?? 25_000;
     let failures = 0;
-    this.to("connecting");
+    this.#to("connecting");
     while (!stop.aborted) {
       // After a failure the first answer comes at once: it tells that the link works.
       const wait = this.since === undefined || failures > 0 ? 0 : long;
+      this.#poll = new AbortController();
       try {
         const answer = await http.get<SyncResponse>("/_matrix/client/v3/sync", {
           query: {
@@ -70,36 +77,37 @@ export class SyncLoop {
           },
           timeoutMs: wait + 20_000,
           tries: 1,
-          signal: stop,
+          signal: this.#poll.signal,
         });
         if (stop.aborted) return;
         failures = 0;
         this.answers.emit(answer);
         this.since = answer.next_batch;
-        this.to("live");
+        this.#to("live");
       } catch (error) {
-        if (isAbort(error) || stop.aborted) return;
-        if (!isPassing(error)) {
+        if (stop.aborted) return;
+        // A poll that is cut while we go on: the network was lost.
+        if (!isPassing(error) && !isAbort(error)) {
           if (error instanceof ApiError) {
-            this.to("ended");
+            this.#to("ended");
             this.refused.emit(error);
             return;
           }
           throw error;
         }
-        this.to("offline");
+        this.#to("offline");
         const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
-        this.pause = new AbortController();
-        const cut = () => this.pause?.abort();
+        this.#pause = new AbortController();
+        const cut = () => this.#pause?.abort();
         stop.addEventListener("abort", cut, { once: true });
-        await clock.sleep(asked ?? backoff(failures++, 500, 15_000), this.pause.signal).catch(() => undefined);
+        await clock.sleep(asked ?? backoff(failures++, 500, 15_000), this.#pause.signal).catch(() => undefined);
         stop.removeEventListener("abort", cut);
         failures = Math.max(failures, 1);
       }
     }
   }
 
-  private to(state: LinkState): void {
+  #to(state: LinkState): void {
     if (this.state === state) return;
     this.state = state;
     this.stateChanged.emit(state);

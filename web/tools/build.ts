@@ -10,7 +10,7 @@ const web = new URL("..", import.meta.url).pathname;
 const out = `${web}dist`;
 const development = Deno.args.includes("--dev");
 
-/** Most bytes, after gzip, of all that a browser fetches for it. */
+/** Most bytes, after gzip, of all that a browser fetches before the app runs; what is imported on demand comes on top (`+`). */
 const budgets: Record<string, number> = { "loader": 5 * 1024, "widget": 30 * 1024 };
 
 interface Manifest {
@@ -20,14 +20,27 @@ interface Manifest {
   assets: Record<string, string>;
 }
 
-async function bundle(entry: string, into: string, format: "esm" | "iife"): Promise<void> {
+interface Output {
+  bytes: number;
+  entryPoint?: string;
+  cssBundle?: string;
+  imports: { path: string; kind: string }[];
+}
+
+/** Bundles one entry into `scratch`; answers esbuild's account of what it wrote. */
+async function bundle(entry: string, name: string, format: "esm" | "iife"): Promise<Record<string, Output>> {
+  const meta = `${scratch}/${name}.json`;
   const run = new Deno.Command("esbuild", {
     cwd: web,
     args: [
       entry,
       "--bundle",
-      `--outfile=${into}`,
+      `--outdir=${scratch}`,
+      `--metafile=${meta}`,
+      `--entry-names=${name}-[hash]`,
+      `--chunk-names=${name}-[name]-[hash]`,
       `--format=${format}`,
+      ...(format === "esm" ? ["--splitting"] : []),
       "--target=es2022,chrome114,firefox115,safari16",
       "--jsx=automatic",
       "--jsx-import-source=@ui",
@@ -36,22 +49,35 @@ async function bundle(entry: string, into: string, format: "esm" | "iife"): Prom
       "--charset=utf8",
       "--legal-comments=none",
       "--log-level=warning",
-      "--define:DEVELOPMENT=" + development,
       ...(development ? ["--sourcemap=inline"] : ["--minify"]),
     ],
     stdout: "inherit",
     stderr: "inherit",
   });
   if (!(await run.output()).success) throw new Error(`esbuild could not bundle ${entry}`);
+  const account = JSON.parse(await Deno.readTextFile(meta)) as { outputs: Record<string, Output> };
+  await Deno.remove(meta);
+  return Object.fromEntries(Object.entries(account.outputs).map(([path, output]) => [base(path), output]));
+}
+
+function base(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The scripts that a page needs at once: its entry and all that this imports by name, not by `import()`. */
+function needed(outputs: Record<string, Output>, entry: string): string[] {
+  const found = new Set<string>();
+  const visit = (name: string) => {
+    if (found.has(name)) return;
+    found.add(name);
+    for (const i of outputs[name]?.imports ?? []) if (i.kind === "import-statement") visit(base(i.path));
+  };
+  visit(entry);
+  return [...found];
 }
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
-}
-
-async function hash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest.slice(0, 6), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /** Writes a file with its compressed copies; answers its size after gzip. */
@@ -66,26 +92,33 @@ async function put(name: string, bytes: Uint8Array): Promise<number> {
 }
 
 const stage = await Deno.makeTempDir({ dir: web, prefix: ".dist-" });
+const scratch = `${stage}/.scratch`;
 const manifest: Manifest = { pages: {}, assets: {} };
 const sizes: { name: string; gzip: number }[] = [];
 let ok = true;
 try {
-  const scratch = `${stage}/.scratch`;
+  await Deno.mkdir(scratch);
   for (const entry of [...Deno.readDirSync(`${web}apps`)].sort((a, b) => a.name < b.name ? -1 : 1)) {
     const app = entry.name, folder = `${web}apps/${app}`;
     if (!entry.isDirectory || !(await exists(`${folder}/main.tsx`))) continue;
-    await bundle(`apps/${app}/main.tsx`, `${scratch}/${app}.js`, "esm");
-    let page = await Deno.readTextFile(`${folder}/index.html`);
+    const outputs = await bundle(`apps/${app}/main.tsx`, app, "esm");
+    const main = Object.keys(outputs).find((name) => outputs[name]?.entryPoint === `apps/${app}/main.tsx`);
+    if (!main) throw new Error(`apps/${app} has no script`);
+    const css = base(outputs[main]?.cssBundle ?? Object.keys(outputs).find((name) => name.endsWith(".css")) ?? "");
+    const first = new Set([...needed(outputs, main), css]);
     let total = 0;
-    for (const kind of ["js", "css"]) {
-      const built = `${scratch}/${app}.${kind}`;
-      if (!(await exists(built))) continue;
-      const bytes = await Deno.readFile(built);
-      const name = `assets/${app}-${await hash(bytes)}.${kind}`;
-      total += await put(name, bytes);
-      manifest.assets[`${app}.${kind}`] = name;
-      page = page.replaceAll(`{{${kind}}}`, `/${name}`);
+    for (const name of Object.keys(outputs)) {
+      const gzip = await put(`assets/${name}`, await Deno.readFile(`${scratch}/${name}`));
+      if (first.has(name)) total += gzip;
+      else sizes.push({ name: `+ ${name}`, gzip });
     }
+    manifest.assets[`${app}.js`] = `assets/${main}`;
+    if (css) manifest.assets[`${app}.css`] = `assets/${css}`;
+    const preload = needed(outputs, main).slice(1).map((name) => `<link rel="modulepreload" href="/assets/${name}">`).join("");
+    const page = (await Deno.readTextFile(`${folder}/index.html`))
+      .replaceAll("{{js}}", `/assets/${main}`)
+      .replaceAll("{{css}}", `/assets/${css}`)
+      .replace("</head>", `${preload}</head>`);
     if (page.includes("{{")) throw new Error(`apps/${app}/index.html asks for something that was not built`);
     const [address, file] = app === "start" ? ["/", "index.html"] : app === "messenger" ? ["/app", "app.html"] : [`/${app}`, `${app}.html`];
     total += await put(file, new TextEncoder().encode(page));
@@ -94,8 +127,8 @@ try {
     sizes.push({ name: app, gzip: total });
   }
   if (await exists(`${web}apps/widget/loader.ts`)) {
-    await bundle("apps/widget/loader.ts", `${scratch}/loader.js`, "iife");
-    sizes.push({ name: "loader", gzip: await put("widget.js", await Deno.readFile(`${scratch}/loader.js`)) });
+    const [name] = Object.keys(await bundle("apps/widget/loader.ts", "loader", "iife"));
+    sizes.push({ name: "loader", gzip: await put("widget.js", await Deno.readFile(`${scratch}/${name}`)) });
     manifest.pages["/widget.js"] = "widget.js";
   }
   await Deno.remove(scratch, { recursive: true }).catch(() => undefined);
@@ -105,7 +138,7 @@ try {
     const over = budget !== undefined && gzip > budget && !development;
     if (over) ok = false;
     const of = budget === undefined ? "" : ` of ${budget}`;
-    await say(`${name.padEnd(12)} ${String(gzip).padStart(7)}${of} bytes gzip${over ? "  TOO LARGE" : ""}`);
+    await say(`${name.padEnd(34)} ${String(gzip).padStart(7)}${of} bytes gzip${over ? "  TOO LARGE" : ""}`);
   }
   if (ok) {
     await Deno.chmod(stage, 0o755);

@@ -28,6 +28,7 @@ export interface ButtonProps {
   /** The name of a button that shows only its icon. */
   label?: Value<string>;
   onClick?: (event: MouseEvent & { currentTarget: HTMLButtonElement }) => void;
+  onPointerenter?: () => void;
   disabled?: Value<boolean>;
   type?: "button" | "submit";
   class?: string;
@@ -56,6 +57,7 @@ export function Button(props: ButtonProps) {
       aria-haspopup={props.popup}
       aria-keyshortcuts={props.shortcut}
       onClick={props.onClick}
+      onPointerenter={props.onPointerenter}
       ref={props.ref ?? (() => undefined)}
     >
       {props.icon === undefined ? null : <Icon d={props.icon} />}

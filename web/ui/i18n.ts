@@ -14,7 +14,7 @@ type Same<T extends Messages> = { [K in keyof T]: T[K] extends (...args: infer A
 export type Catalogue<T extends Messages> = { en: T; fr: Same<T> };
 
 /** Checks, at compile time, that the languages say the same things. */
-export function catalogue<const T extends Messages>(texts: { en: T; fr: NoInfer<Same<T>> }): Catalogue<T> {
+export function catalogue<T extends Messages>(texts: { en: T; fr: NoInfer<Same<T>> }): Catalogue<T> {
   return texts;
 }
 

@@ -1,8 +1,8 @@
-/** Dialog, Menu and toasts: what lies over the page. Native `<dialog>` and popovers keep focus, Escape and stacking right. */
+/** Dialogs, menus and other popups: what lies over the page. Native `<dialog>` and popovers keep focus, Escape and stacking right. */
 import { Button, Icon, read } from "./basics.tsx";
 import * as icons from "./icons.ts";
-import { type Child, For, mount, type Value } from "./jsx-runtime.ts";
-import { root, signal } from "./signals.ts";
+import type { Child, Value } from "./jsx-runtime.ts";
+import { root } from "./signals.ts";
 import { kt } from "./strings.ts";
 
 /** Opens a modal dialog; resolves when it is closed. The focus goes back where it was. */
@@ -178,58 +178,4 @@ export function openMenu(anchor: HTMLElement, label: string, items: MenuItem[]):
   all[0]?.focus();
 }
 
-interface Toast {
-  id: number;
-  text: string;
-  bad: boolean;
-  action: { text: string; run: () => void } | undefined;
-}
-const toasts = signal<readonly Toast[]>([]);
-let toastIds = 0;
-let mounted = false;
-
-/** A short notice at the foot of the page; errors stay until closed. */
-export function toast(text: string, options: { bad?: boolean; action?: { text: string; run: () => void }; ms?: number } = {}): void {
-  if (!mounted) {
-    mounted = true;
-    mount(document.body, Toasts);
-  }
-  const id = ++toastIds;
-  toasts.update((all) =>
-    [...all.filter((t) => t.text !== text), { id, text, bad: options.bad ?? false, action: options.action }].slice(-3)
-  );
-  const ms = options.ms ?? (options.bad ? 0 : 6000);
-  if (ms > 0) setTimeout(() => dismiss(id), ms);
-}
-
-function dismiss(id: number): void {
-  toasts.update((all) => all.filter((t) => t.id !== id));
-}
-
-function Toasts() {
-  return (
-    <div class="toasts" role="status" aria-live="polite">
-      <For each={toasts} by={(t: Toast) => t.id}>
-        {(t) => (
-          <div class={`toast ${t.peek().bad ? "bad" : ""}`}>
-            <span>{() => t().text}</span>
-            {t.peek().action
-              ? (
-                <Button
-                  small
-                  onClick={() => {
-                    dismiss(t.peek().id);
-                    t.peek().action?.run();
-                  }}
-                >
-                  {t.peek().action?.text}
-                </Button>
-              )
-              : null}
-            <Button small icon={icons.close} label={() => kt().close} onClick={() => dismiss(t.peek().id)} />
-          </div>
-        )}
-      </For>
-    </div>
-  );
-}
+export { toast } from "./toast.tsx";

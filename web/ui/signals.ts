@@ -77,12 +77,12 @@ class Cell<T> {
         if ((this.state as State) === DIRTY) break;
       }
     }
-    if (this.state === DIRTY) this.run();
+    if (this.state === DIRTY) this.#run();
     this.state = CLEAN;
   }
 
-  private run(): void {
-    this.release();
+  #run(): void {
+    this.#release();
     const compute = this.compute;
     if (!compute) return;
     const [beforeListener, beforeScope] = [listener, scope];
@@ -99,7 +99,7 @@ class Cell<T> {
     }
   }
 
-  private release(): void {
+  #release(): void {
     const cleanups = this.cleanups.splice(0);
     for (let i = cleanups.length - 1; i >= 0; i--) cleanups[i]?.();
     for (const s of this.sources) s.observers.delete(this as Cell<unknown>);
@@ -109,7 +109,7 @@ class Cell<T> {
   dispose(): void {
     if (this.gone) return;
     this.gone = true;
-    this.release();
+    this.#release();
   }
 }
 
