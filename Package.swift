@@ -38,7 +38,7 @@ let package = Package(
         wall("ServerKit", ["Store", "MatrixCore", "CCrypto", .product(name: "Logging", package: "swift-log")]),
         wall("Accounts", base),
         wall("Rooms", base),
-        wall("Media", base + ["CVips"]),
+        wall("Media", base + ["CVips", .product(name: "Logging", package: "swift-log")]),
         wall("Desk", base),
         wall("App", base + ["Accounts", "Rooms", "Media", "Desk",
             .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
