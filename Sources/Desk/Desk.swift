@@ -1,7 +1,107 @@
+package import MatrixCore
 package import ServerKit
+package import Store
 
-/// The desk: brands, inboxes, agents, contacts and conversations over Matrix rooms.
+/// The desk: brands, inboxes, agents, contacts and conversations over Matrix rooms, for the console (`/_comptoir/desk/v1`) and the
+/// widget (`/_comptoir/widget/v1`).
+///
+/// Invariants: what agents write to each other never enters a room; nothing is told to a stream before it is durable; every route
+/// declares the permission it needs, and one table says which role has it; no other feature is imported, rooms and accounts are
+/// reached by ports.
 package struct Desk: Sendable {
     package let live: DeskLive
     package init() { live = DeskLive() }
+
+    package var feature: Feature {
+        let live = live
+        return Feature(
+            "desk", migrations: Self.migrations,
+            routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
+            observers: [DeskObserver(live: live)],
+            jobs: [
+                Job("desk.timers", every: 2_000) { c in try await Self.tick(c, live) },
+                Job("desk.cleaning", every: 3_600_000) { c in
+                    try await c.db.write { tx in
+                        let unit = Unit(c, tx, live, actor: .system)
+                        try DeskStream.forgetOld(unit)
+                        try Idempotency.forgetOld(unit)
+                        try Widget.forgetOld(unit)
+                    }
+                },
+            ],
+            start: { c in try await Self.start(c, live) })
+    }
+
+    /// All desk routes; the OpenAPI document describes each of them, and a test compares.
+    static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
+        + Tags.routes + CannedReplies.routes + DeskStream.routes + OpenAPI.routes
+
+    /// Creator of every conversation's room. Never writes.
+    static func bot(_ c: Context) -> UserID { c.userID(localpart: "comptoir-desk") }
+
+    static func start(_ c: Context, _ live: DeskLive) async throws {
+        try await c.db.write { tx in
+            if try !c.ports.users.exists(tx, bot(c)) {
+                _ = try c.ports.users.create(c, tx, NewAccount(localpart: bot(c).localpart, kind: .bot, displayName: "Comptoir"), passwordHash: nil)
+            }
+            try tx.each("SELECT room_id, id, inbox_id, contact_id FROM desk_conversation") { row in
+                live.learn(room: row.text(0), DeskLive.Place(conversation: row.text(1), inbox: row.text(2), contact: row.text(3)))
+            }
+            for agent in try Agents.all(tx) {
+                live.learn(agent: agent.id, name: agent.publicName, picture: Pictures.path(agent.picture))
+                // Whoever was there before the restart has a minute to come back.
+                if agent.availability != .offline { live.beat(agent.id, now: c.clock.now) }
+            }
+            try Router.settle(Unit(c, tx, live, actor: .system))
+        }
+    }
+
+    /// What time brings: snoozes that are over, consoles that have gone, typing that has ended. Writes only when there is something.
+    static func tick(_ c: Context, _ live: DeskLive) async throws {
+        let now = c.clock.now
+        live.expire(now: now)
+        let isDue = try await c.db.read { tx in
+            if try tx.exists("SELECT 1 FROM desk_conversation WHERE snoozed_until IS NOT NULL AND snoozed_until <= ?", now) { return true }
+            return try tx.all("SELECT id FROM desk_agent WHERE availability <> 'offline'") { $0.text(0) }.contains { !live.isAlive($0, now: now) }
+        }
+        guard isDue else { return }
+        try await c.db.write { tx in
+            let unit = Unit(c, tx, live, actor: .system)
+            try Conversations.wake(unit)
+            try Agents.timeOut(unit)
+            try Router.settle(unit)
+        }
+    }
+
+    /// The first person of an empty desk: owner, with a brand and an inbox to begin with.
+    static func firstOwner(_ unit: Unit, user: UserID) throws -> Agent {
+        let profile = try unit.c.ports.users.profile(unit.tx, user)
+        let name = profile.displayName ?? user.localpart
+        let agent = try Agents.add(unit, Agents.New(id: user.rawValue, name: name, publicName: name, email: nil, role: .owner, languages: ["fr", "en"], capacity: 10, inboxes: []))
+        if try Inboxes.all(unit.tx).isEmpty {
+            let brand = try Brands.add(unit, name: unit.c.serverName, website: nil, colours: [nil, nil, nil, nil], texts: [:])
+            _ = try Inboxes.add(unit, Inbox(id: "", key: "web", brandID: brand.id, name: "Web", channel: "web", languages: ["fr", "en"], defaultLanguage: "fr", assignment: .automatic,
+                                            languageRule: .prefer, identity: .optional, identitySecret: Inboxes.newSecret(unit), allowedOrigins: [], reopenDays: 30, createdAt: 0, members: [agent.id]))
+        } else {
+            try Agents.setInboxes(unit, agent: agent.id, to: try Inboxes.all(unit.tx).map(\.id))
+        }
+        return try Agents.load(unit.tx, agent.id) ?? agent
+    }
+
+    /// Makes an account the desk's owner (`comptoir user`).
+    package func makeOwner(_ c: Context, user: UserID) async throws {
+        let live = live
+        try await c.db.write { tx in
+            let unit = Unit(c, tx, live, actor: .system)
+            guard var agent = try Agents.load(tx, user.rawValue) else { return _ = try Self.firstOwner(unit, user: user) }
+            agent.role = .owner
+            agent.isActive = true
+            _ = try Agents.save(unit, agent)
+        }
+    }
+
+    /// Sites whose pages may show this inbox's widget in a frame; empty means any. nil: there is no such inbox.
+    package static func allowedOrigins(_ c: Context, inbox key: String) async throws -> [String]? {
+        try await c.db.read { try Inboxes.find($0, key: key)?.allowedOrigins }
+    }
 }

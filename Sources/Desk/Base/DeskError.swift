@@ -88,6 +88,7 @@ package struct DeskError: WireError, Hashable {
     package static let notFound = DeskError(.notFound, en: "This does not exist, or you may not see it.", fr: "Cet élément n’existe pas, ou vous n’y avez pas accès.")
     package static let forbidden = DeskError(.forbidden, en: "Your role does not allow that.", fr: "Votre rôle ne le permet pas.")
     package static let unauthorized = DeskError(.unauthorized, en: "Sign in to go on.", fr: "Connectez-vous pour continuer.")
+    package static let tooLarge = DeskError(.tooLarge, en: "This is too large.", fr: "C’est trop volumineux.")
     package static let badJSON = DeskError(.badJSON, en: "The request is not a valid JSON object.", fr: "La requête n’est pas un objet JSON valide.")
     package static let unavailable = DeskError(.unavailable, en: "The server is busy. Try again in a moment.", fr: "Le serveur est occupé. Réessayez dans un instant.", extra: ["retry_after_ms": 1000])
     package static let failed = DeskError(.failed, en: "Something went wrong on the server. It has been logged.", fr: "Une erreur s’est produite sur le serveur. Elle a été enregistrée.")
@@ -108,7 +109,7 @@ package struct DeskError: WireError, Hashable {
         case (400, "M_USER_IN_USE"): self = .invalid("username", en: "This user name is taken.", fr: "Ce nom d’utilisateur est déjà pris.")
         case (400, "M_INVALID_USERNAME"): self = .invalid("username", en: "A user name has only a-z, 0-9 and ._=-/+.", fr: "Un nom d’utilisateur ne comporte que a-z, 0-9 et ._=-/+.")
         case (400, "M_NOT_JSON"), (400, "M_BAD_JSON"): self = .badJSON
-        case (413, _): self.init(.tooLarge, en: "This is too large.", fr: "C’est trop volumineux.")
+        case (413, _): self = .tooLarge
         case (404, _): self = .notFound
         case (403, _): self = .forbidden
         case (503, _): self = .unavailable

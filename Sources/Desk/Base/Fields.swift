@@ -3,7 +3,7 @@ import MatrixCore
 /// Reads the fields of a request body, all of them before it complains, so that a form can mark every wrong field at once.
 struct Fields {
     /// What a PATCH says of one field.
-    enum Change<Value> {
+    enum Change<Value: Sendable>: Sendable {
         case keep
         case set(Value?)
         func applied(to old: Value?) -> Value? { if case .set(let value) = self { value } else { old } }

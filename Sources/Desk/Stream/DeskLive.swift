@@ -37,6 +37,8 @@ package final class DeskLive: Sendable {
         var viewing: [String: [String: Viewer]] = [:]
         var typing: [String: [String: Int64]] = [:]
         var contactTyping: Set<String> = []
+        /// Agents who type in a Matrix app of their own.
+        var typingInRoom: [String: Set<String>] = [:]
         var contactsSeen: [String: Int64] = [:]
         var agentNames: [String: (name: String, picture: String?)] = [:]
         var running = 0
@@ -213,9 +215,20 @@ package final class DeskLive: Sendable {
         }
         for waiter in waiters { waiter.resume() }
     }
-    func contactTypes(_ conversation: String, typing: Bool) {
+    /// Who types in the room, by Matrix: the customer, and agents in apps of their own.
+    func roomTypes(_ conversation: String, users: [String], bot: String, now: Int64) {
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            let changed = typing ? state.contactTyping.insert(conversation).inserted : state.contactTyping.remove(conversation) != nil
+            let agents = Set(users.filter { state.agentNames[$0] != nil })
+            let contact = users.contains { state.agentNames[$0] == nil && $0 != bot }
+            var changed = contact ? state.contactTyping.insert(conversation).inserted : state.contactTyping.remove(conversation) != nil
+            for agent in agents where state.typing[conversation]?[agent] == nil {
+                state.typing[conversation, default: [:]][agent] = now + Self.typingLasts
+                changed = true
+            }
+            for agent in state.typingInRoom[conversation] ?? [] where !agents.contains(agent) {
+                changed = state.typing[conversation]?.removeValue(forKey: agent) != nil || changed
+            }
+            state.typingInRoom[conversation] = agents.isEmpty ? nil : agents
             return changed ? Self.put(&state, typists(state, conversation)) : []
         }
         for waiter in waiters { waiter.resume() }

@@ -1,0 +1,134 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// Canned replies: a team's, or an agent's own.
+struct Canned: Sendable, Hashable {
+    enum Scope: String, Sendable, CaseIterable { case personal, team }
+    var id: String, shortcut: String, title: String, language: String?, scope: Scope, owner: String?, body: String, updatedAt: Int64
+
+    var json: JSON {
+        ["id": .string(id), "shortcut": .string(shortcut), "title": .string(title), "language": .of(language), "scope": .string(scope.rawValue),
+         "owner": .of(owner), "body": .string(body), "updated_at": .int(updatedAt)]
+    }
+}
+
+enum CannedReplies {
+    static let longest = 4000
+
+    static func add(_ unit: Unit, shortcut: String, title: String, language: String?, scope: Canned.Scope, owner: String?, body: String) throws -> Canned {
+        let it = Canned(id: unit.newID("ca"), shortcut: shortcut, title: title, language: language, scope: scope, owner: owner, body: body, updatedAt: unit.now)
+        try unit.tx.run("INSERT INTO desk_canned(id, shortcut, title, language, scope, owner_id, body, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        it.id, it.shortcut, it.title, it.language, it.scope.rawValue, it.owner, it.body, it.updatedAt)
+        try unit.tell(.settingsUpdated, ref: "canned")
+        return it
+    }
+    private static let columns = "id, shortcut, title, language, scope, owner_id, body, updated_at"
+    private static func canned(_ row: Row) -> Canned {
+        Canned(id: row.text(0), shortcut: row.text(1), title: row.text(2), language: row.textOrNil(3), scope: Canned.Scope(rawValue: row.text(4)) ?? .personal,
+               owner: row.textOrNil(5), body: row.text(6), updatedAt: row.int(7))
+    }
+    /// The team's and one's own; others' personal ones do not exist for anyone else.
+    private static func load(_ tx: ReadTx, _ id: String, for agent: Agent) throws -> Canned {
+        guard let it = try tx.first("SELECT \(columns) FROM desk_canned WHERE id = ?", id, row: canned), it.scope == .team || it.owner == agent.id else { throw DeskError.notFound }
+        return it
+    }
+    private static func mayWrite(_ scope: Canned.Scope, _ agent: Agent) throws(DeskError) {
+        guard scope == .personal || agent.role.may(.cannedTeam) else {
+            throw DeskError(.forbidden, en: "Canned replies of the team are written by supervisors.", fr: "Les réponses types de l’équipe sont écrites par les superviseurs.")
+        }
+    }
+    private static func check(template: String?, _ fields: inout Fields) {
+        guard let template else { return }
+        do throws(CannedTemplate.Refusal) {
+            _ = try CannedTemplate(template)
+        } catch {
+            switch error {
+            case .unknownVariable(let name):
+                let all = CannedTemplate.Variable.allCases.map(\.rawValue).joined(separator: ", ")
+                fields.refuse("body", en: "There is no variable “\(name)”. There are: \(all).", fr: "La variable « \(name) » n’existe pas. Variables possibles : \(all).")
+            case .unclosed: fields.refuse("body", en: "A variable is opened with {{ but not closed with }}.", fr: "Une variable est ouverte par {{ mais pas fermée par }}.")
+            }
+        }
+    }
+
+    static let routes: [DeskRoute] = [
+        DeskRoute(.get, "/canned", .cannedUse) { call in
+            let q = try call.text(query: "q").map(Words.folded), language = try call.text(query: "language")
+            return .json(["items": .array(try await call.read { reader in
+                try reader.tx.all("SELECT \(columns) FROM desk_canned WHERE scope = 'team' OR owner_id = ? ORDER BY shortcut, id LIMIT 2000", call.me.id, row: canned)
+                    .filter { it in
+                        (language == nil || it.language == nil || it.language == language) && (q == nil || Words.folded(it.shortcut + " " + it.title + " " + it.body).contains(Fields.trimmed(q!)))
+                    }.map(\.json)
+            })])
+        },
+        DeskRoute(.post, "/canned", .cannedUse) { call in
+            var fields = try call.fields()
+            let shortcut = fields.text("shortcut", max: 40, required: true), title = fields.text("title", max: 120), language = fields.language("language")
+            let scope: Canned.Scope = fields.choice("scope") ?? .personal, body = fields.text("body", max: longest, required: true, lines: true)
+            check(template: body, &fields)
+            try fields.check()
+            try mayWrite(scope, call.me)
+            return .json(try await call.write {
+                try add($0, shortcut: shortcut!, title: title ?? shortcut!, language: language, scope: scope, owner: scope == .personal ? call.me.id : nil, body: body!).json
+            }, status: 201)
+        },
+        DeskRoute(.patch, "/canned/{id}", .cannedUse) { call in
+            let id = try call.param("id")
+            var fields = try call.fields()
+            let shortcut = fields.requiredChange("shortcut", max: 40), title = fields.requiredChange("title", max: 120), body = fields.text("body", max: longest, required: fields.has("body"), lines: true)
+            let language: Fields.Change<String> = fields.has("language") ? .set(fields.language("language")) : .keep, scope: Canned.Scope? = fields.choice("scope")
+            check(template: body, &fields)
+            try fields.check()
+            return .json(try await call.write { unit in
+                var it = try load(unit.tx, id, for: call.me)
+                try mayWrite(it.scope, call.me)
+                if let scope { try mayWrite(scope, call.me) }
+                it.shortcut = shortcut.required(it.shortcut)
+                it.title = title.required(it.title)
+                it.language = language.applied(to: it.language)
+                it.body = body ?? it.body
+                it.scope = scope ?? it.scope
+                it.owner = it.scope == .personal ? it.owner ?? call.me.id : nil
+                it.updatedAt = unit.now
+                try unit.tx.run("UPDATE desk_canned SET shortcut = ?, title = ?, language = ?, scope = ?, owner_id = ?, body = ?, updated_at = ? WHERE id = ?",
+                                it.shortcut, it.title, it.language, it.scope.rawValue, it.owner, it.body, it.updatedAt, it.id)
+                try unit.tell(.settingsUpdated, ref: "canned")
+                return it.json
+            })
+        },
+        DeskRoute(.delete, "/canned/{id}", .cannedUse) { call in
+            let id = try call.param("id")
+            try await call.write { unit in
+                try mayWrite(try load(unit.tx, id, for: call.me).scope, call.me)
+                try unit.tx.run("DELETE FROM desk_canned WHERE id = ?", id)
+                try unit.tell(.settingsUpdated, ref: "canned")
+            }
+            return .noContent
+        },
+        DeskRoute(.post, "/canned/preview", .cannedUse) { call in
+            var fields = try call.fields()
+            let id = fields.text("id", max: 40), body = fields.text("body", max: longest, required: id == nil, lines: true), conversation = fields.text("conversation", max: 40)
+            check(template: body, &fields)
+            try fields.check()
+            return .json(try await call.read { reader in
+                let source = if let body { body } else { try load(reader.tx, id!, for: call.me).body }
+                let (text, missing) = try CannedTemplate(source).render(try values(reader, conversation: conversation))
+                return ["text": .string(text), "missing": .of(missing.map(\.rawValue))]
+            })
+        },
+    ]
+
+    static func values(_ reader: Reader, conversation: String?) throws -> [CannedTemplate.Variable: String] {
+        var values: [CannedTemplate.Variable: String] = [.agentName: reader.viewer.publicName]
+        guard let conversation else { return values }
+        let it = try reader.visible(conversation)
+        values[.conversationNumber] = String(it.number)
+        values[.brandName] = try Brands.load(reader.tx, it.brandID)?.name
+        let contact = try Contacts.load(reader.tx, it.contactID)
+        values[.contactName] = contact?.name
+        values[.contactFirstName] = CannedTemplate.firstName(contact?.name)
+        values[.contactEmail] = contact?.email
+        return values
+    }
+}

@@ -1,0 +1,179 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// Builds the JSON of conversations, items and contacts as one agent may see them, in his language. One per read; remembers
+/// names and pictures that it has looked up.
+final class Reader {
+    let c: Context
+    let tx: ReadTx
+    let live: DeskLive
+    let viewer: Agent
+    let language: String
+    private var agents: [String: Agent?] = [:]
+    private var contacts: [String: Contact?] = [:]
+    private var inboxNames: [String: String] = [:]
+
+    init(_ c: Context, _ tx: ReadTx, _ live: DeskLive, viewer: Agent, language: String) {
+        self.c = c; self.tx = tx; self.live = live; self.viewer = viewer; self.language = language
+    }
+
+    private func agent(_ id: String) throws -> Agent? {
+        if let known = agents[id] { return known }
+        let agent = try Agents.load(tx, id)
+        agents[id] = .some(agent)
+        return agent
+    }
+    private func loadContact(_ id: String) throws -> Contact? {
+        if let known = contacts[id] { return known }
+        let contact = try Contacts.load(tx, id)
+        contacts[id] = .some(contact)
+        return contact
+    }
+    private func inboxName(_ id: String) throws -> String {
+        if let known = inboxNames[id] { return known }
+        let name = try tx.first("SELECT name FROM desk_inbox WHERE id = ?", id) { $0.text(0) } ?? ""
+        inboxNames[id] = name
+        return name
+    }
+    func agentRef(_ id: String?) throws -> JSON {
+        guard let id else { return .null }
+        return try agent(id)?.ref ?? ["id": .string(id), "name": .string(id), "picture": .null]
+    }
+    private func name(_ kind: String, _ id: String) throws -> String {
+        switch kind {
+        case "contact": try loadContact(id)?.displayName(language) ?? ""
+        case "agent": try agent(id)?.publicName ?? id
+        default: SystemText.desk.text(language)
+        }
+    }
+
+    // MARK: conversations
+
+    /// nil when it does not exist or the viewer may not see it.
+    func conversation(_ id: String) throws -> JSON? {
+        guard let row = try Conversations.load(tx, id), viewer.sees(inbox: row.inboxID) else { return nil }
+        return try conversation(row)
+    }
+    func visible(_ id: String) throws -> Conversation {
+        guard let row = try Conversations.load(tx, id), viewer.sees(inbox: row.inboxID) else { throw DeskError.notFound }
+        return row
+    }
+    func conversation(_ row: Conversation) throws -> JSON {
+        let unread = try tx.first("""
+            SELECT COUNT(*) FROM (SELECT 1 FROM desk_item WHERE conversation_id = ? AND author_kind = 'contact' AND kind = 'message'
+              AND id > COALESCE((SELECT up_to FROM desk_read WHERE agent_id = ? AND conversation_id = ?), 0) LIMIT 100) AS counted
+            """, row.id, viewer.id, row.id) { $0.int(0) } ?? 0
+        let mentioned = try tx.exists("SELECT 1 FROM desk_mention WHERE conversation_id = ? AND agent_id = ? AND is_read = 0", row.id, viewer.id)
+        let tags = try tx.all("SELECT tag FROM desk_conversation_tag WHERE conversation_id = ? ORDER BY tag", row.id) { $0.text(0) }
+        var last = JSON.null
+        if let id = row.lastMessage, let item = try Items.load(tx, id) {
+            let type = item.content["type"]?.stringValue ?? "text"
+            last = ["event_id": .of(item.eventID), "author": .string(item.authorKind), "author_name": .string(try name(item.authorKind, item.authorID)),
+                    "type": .string(type), "preview": .string(Previews.of(item, language: language)), "at": .int(item.at)]
+        }
+        return [
+            "id": .string(row.id), "number": .int(row.number), "version": .int(row.version), "room_id": .string(row.roomID), "brand_id": .string(row.brandID),
+            "inbox": ["id": .string(row.inboxID), "name": .string(try inboxName(row.inboxID))], "status": .string(row.status.rawValue),
+            "snoozed_until": .of(row.state.snoozedUntil), "priority": .string(row.priority.rawValue), "language": .of(row.language), "encrypted": .bool(row.isEncrypted),
+            "contact": try contactRef(row.contactID), "assignee": try agentRef(row.assignee), "tags": .of(tags), "last_message": last,
+            "waiting_since": .of(row.state.waitingSince), "unread": .int(unread), "mentioned": .bool(mentioned), "message_count": .int(row.messageCount),
+            "contact_read_at": .of(row.contactReadAt), "page": row.pageURL.map { ["url": .string($0), "title": .of(row.pageTitle)] } ?? .null,
+            "created_at": .int(row.createdAt), "updated_at": .int(row.updatedAt), "resolved_at": .of(row.state.resolvedAt),
+        ]
+    }
+    func contactRef(_ id: String) throws -> JSON {
+        guard let contact = try loadContact(id) else { return .null }
+        return ["id": .string(id), "name": .of(contact.name), "display_name": .string(contact.displayName(language)), "email": .of(contact.email),
+                "verified": .bool(contact.externalID != nil), "online": .bool(live.isContactOnline(id, now: c.clock.now))]
+    }
+    func contact(_ it: Contact) throws -> JSON {
+        let count = try tx.first("SELECT COUNT(*) FROM desk_conversation WHERE contact_id = ?", it.id) { $0.int(0) } ?? 0
+        return ["id": .string(it.id), "name": .of(it.name), "display_name": .string(it.displayName(language)), "email": .of(it.email), "email_verified": .bool(it.emailVerified),
+                "phone": .of(it.phone), "company": .of(it.company), "location": .of(it.location), "language": .of(it.language), "external_id": .of(it.externalID),
+                "verified": .bool(it.externalID != nil), "notes": .string(it.notes), "attributes": .object(it.attributes), "picture": .of(Pictures.path(it.picture)),
+                "online": .bool(live.isContactOnline(it.id, now: c.clock.now)), "page": it.page, "conversations": .int(count),
+                "first_seen_at": .int(it.firstSeenAt), "last_seen_at": .int(it.lastSeenAt), "version": .int(it.version)]
+    }
+
+    // MARK: items
+
+    func item(_ item: Item) throws -> JSON {
+        var out: JSONObject = [
+            "id": .string(String(item.id)), "kind": .string(item.kind.rawValue), "at": .int(item.at), "author": try author(item),
+        ]
+        switch item.kind {
+        case .message:
+            let it = item.content
+            out["message"] = [
+                "event_id": .of(item.eventID), "type": it["type"] ?? "text", "body": .string(item.body), "html": it["html"] ?? .null, "media": it["media"] ?? .null,
+                "edited": it["edited"] ?? false, "redacted": it["redacted"] ?? false, "reply_to": it["reply_to"] ?? .null, "key": .of(item.key),
+            ]
+        case .note:
+            out["note"] = ["id": .of(item.noteID), "body": .string(item.body), "mentions": item.content["mentions"] ?? [], "edited": item.content["edited"] ?? false]
+        case .system:
+            let data = item.content["data"]?.objectValue ?? [:]
+            let type = item.content["variant"]?.stringValue.flatMap(SystemText.init(rawValue:)) ?? .created
+            func person(_ key: String) throws -> String { try data[key]?.stringValue.map { try name("agent", $0) } ?? SystemText.desk.text(language) }
+            let phrase = type.phrase(by: try name(item.authorKind, item.authorID), to: try person("to"), from: try person("from"), value: data["value"]?.stringValue ?? "")
+            out["system"] = ["type": item.content["type"] ?? "created", "text": .string(phrase.text(language)), "data": .object(data)]
+        }
+        return .object(out)
+    }
+    private func author(_ item: Item) throws -> JSON {
+        let picture: String? = switch item.authorKind {
+        case "agent": Pictures.path(try agent(item.authorID)?.picture)
+        case "contact": Pictures.path(try loadContact(item.authorID)?.picture)
+        default: nil
+        }
+        return ["kind": .string(item.authorKind), "id": .string(item.authorID), "name": .string(try name(item.authorKind, item.authorID)), "picture": .of(picture)]
+    }
+}
+
+/// One line of a message, for lists and notifications.
+enum Previews {
+    static func of(_ item: Item, language: String) -> String {
+        if item.content["redacted"]?.boolValue == true { return Phrase(en: "Message deleted", fr: "Message supprimé").text(language) }
+        let body = String(item.body.prefix(140).map { $0.isNewline ? " " : $0 })
+        let word: Phrase? = switch item.content["type"]?.stringValue {
+        case "image": Phrase(en: "📷 Picture", fr: "📷 Photo")
+        case "video": Phrase(en: "🎬 Video", fr: "🎬 Vidéo")
+        case "audio": Phrase(en: "🎤 Audio", fr: "🎤 Audio")
+        case "file": Phrase(en: "📎 File", fr: "📎 Fichier")
+        case "location": Phrase(en: "📍 Location", fr: "📍 Position")
+        case "encrypted": Phrase(en: "🔒 Encrypted message", fr: "🔒 Message chiffré")
+        default: nil
+        }
+        guard let word else { return body }
+        return item.content["type"]?.stringValue == "file" && !body.isEmpty ? word.text(language) + " : " + body : word.text(language)
+    }
+}
+
+/// How many conversations stand where.
+enum Counts {
+    static func of(_ reader: Reader) throws -> JSON {
+        let me = reader.viewer
+        var open: Int64 = 0, unassigned: Int64 = 0, mine: Int64 = 0, pending: Int64 = 0, snoozed: Int64 = 0, resolved: Int64 = 0
+        var sql = """
+            SELECT status, CASE WHEN assignee_id IS NULL THEN 0 WHEN assignee_id = ? THEN 1 ELSE 2 END AS whose, COUNT(*) FROM desk_conversation
+            """
+        if !me.seesAll { sql += " WHERE inbox_id IN (SELECT inbox_id FROM desk_inbox_member WHERE agent_id = ?)" }
+        sql += " GROUP BY status, whose"
+        try reader.tx.each(sql, array: me.seesAll ? [me.id] : [me.id, me.id]) { row in
+            let count = row.int(2)
+            switch ConversationStatus(rawValue: row.text(0)) {
+            case .open:
+                open += count
+                if row.int(1) == 0 { unassigned += count }
+                if row.int(1) == 1 { mine += count }
+            case .pending: pending += count
+            case .snoozed: snoozed += count
+            case .resolved: resolved += count
+            case nil: break
+            }
+        }
+        let mentions = try reader.tx.first("SELECT COUNT(*) FROM desk_mention WHERE agent_id = ? AND is_read = 0", me.id) { $0.int(0) } ?? 0
+        return ["mine": .int(mine), "unassigned": .int(unassigned), "all": .int(open), "pending": .int(pending), "snoozed": .int(snoozed),
+                "resolved": .int(resolved), "mentions": .int(mentions)]
+    }
+}

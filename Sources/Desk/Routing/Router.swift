@@ -1,0 +1,66 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// Carries out what `RoutingRules` decide, inside the transaction of whatever made it necessary.
+///
+/// Invariant: after every transaction of the desk that could matter, nobody waits in an automatic inbox while an agent who may
+/// have him is free. A message that comes in by Matrix is followed at once by a transaction of its own (`soon`).
+enum Router {
+    /// Takes waiting customers from agents who have gone, gives out the queue, and lets agents in and out of rooms.
+    static func settle(_ unit: Unit) throws {
+        let system = unit.acting(as: .system)
+        for id in try unit.tx.all("""
+            SELECT c.id FROM desk_conversation c JOIN desk_agent a ON a.id = c.assignee_id
+            WHERE c.status = 'open' AND c.waiting_since IS NOT NULL AND (a.availability = 'offline' OR a.active = 0) ORDER BY c.queue_key
+            """, row: { $0.text(0) }) {
+            guard let conversation = try Conversations.load(unit.tx, id) else { continue }
+            try Conversations.assign(system, conversation, to: nil, how: .requeuedOffline)
+        }
+        let waiting = try waiting(unit.tx)
+        if !waiting.isEmpty {
+            var agents = try Agents.all(unit.tx).filter(\.isActive).map { agent in
+                RoutingRules.Agent(id: agent.id, availability: agent.availability, capacity: Int(agent.capacity), load: Int(agent.load), languages: Set(agent.languages),
+                                   inboxes: Set(agent.inboxes), lastTurn: agent.lastTurn)
+            }
+            for turn in RoutingRules.plan(waiting, agents: &agents) {
+                guard let conversation = try Conversations.load(unit.tx, turn.conversation) else { continue }
+                if let lastTurn = agents.first(where: { $0.id == turn.agent })?.lastTurn {
+                    try unit.tx.run("UPDATE desk_agent SET last_turn = ? WHERE id = ?", lastTurn, turn.agent)
+                }
+                try Conversations.assign(system, conversation, to: turn.agent, how: .assignedAutomatically)
+            }
+        }
+        // Reopened by the customer: the assignee left the room when it was resolved.
+        for id in try unit.tx.all("SELECT id FROM desk_conversation WHERE status = 'open' AND assignee_id IS NOT NULL AND COALESCE(joined_agent, '') <> assignee_id", row: { $0.text(0) }) {
+            guard var conversation = try Conversations.load(unit.tx, id), let assignee = conversation.assignee else { continue }
+            try Conversations.join(system, &conversation, assignee)
+            _ = try Conversations.save(system, conversation, newVersion: false)
+        }
+    }
+    static func waiting(_ tx: ReadTx) throws -> [RoutingRules.Waiting] {
+        try tx.all("""
+            SELECT c.id, c.inbox_id, c.language, i.language_rule, c.priority, COALESCE(c.waiting_since, c.activity_at), c.number, c.declined_by
+            FROM desk_conversation c JOIN desk_inbox i ON i.id = c.inbox_id
+            WHERE c.status = 'open' AND c.assignee_id IS NULL AND i.assignment = 'automatic'
+            """) { row in
+            RoutingRules.Waiting(id: row.text(0), inbox: row.text(1), language: row.textOrNil(2), languageRule: LanguageRule(rawValue: row.text(3)) ?? .prefer,
+                                 urgent: row.text(4) == "urgent", since: row.int(5), number: row.int(6), declinedBy: row.textOrNil(7))
+        }
+    }
+    /// Settles in a transaction that follows this one's commit.
+    static func soon(_ unit: Unit) {
+        let (c, live) = (unit.c, unit.live)
+        unit.tx.afterCommit {
+            live.begin()
+            Task {
+                defer { live.end() }
+                do {
+                    try await c.db.write { tx in try settle(Unit(c, tx, live, actor: .system)) }
+                } catch {
+                    c.log.error("routing failed; tried again with the next change", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+}
