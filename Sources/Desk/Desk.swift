@@ -52,7 +52,7 @@ package struct Desk: Sendable {
                 // Whoever was there before the restart has a minute to come back.
                 if agent.availability != .offline { live.beat(agent.id, now: c.clock.now) }
             }
-            try Router.settle(Unit(c, tx, live, actor: .system))
+            try Dispatch.settle(Unit(c, tx, live, actor: .system))
         }
     }
 
@@ -69,7 +69,7 @@ package struct Desk: Sendable {
             let unit = Unit(c, tx, live, actor: .system)
             try Conversations.wake(unit)
             try Agents.timeOut(unit)
-            try Router.settle(unit)
+            try Dispatch.settle(unit)
         }
     }
 

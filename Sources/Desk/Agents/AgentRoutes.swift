@@ -57,7 +57,7 @@ extension Agents {
             agent.publicName = publicName.required(agent.publicName)
             agent.languages = languages ?? agent.languages
             agent = try save(unit, agent)
-            if languages != nil { try Router.settle(unit) }
+            if languages != nil { try Dispatch.settle(unit) }
             if publicName.isChange { try Conversations.renamed(unit, agent) }
             return agent.json
         })
@@ -133,7 +133,7 @@ extension Agents {
             agent = try save(unit, agent)
             if publicName.isChange { try Conversations.renamed(unit, agent) }
             if let availability { agent = try want(unit, id, availability) }
-            try Router.settle(unit)
+            try Dispatch.settle(unit)
             return (try load(unit.tx, id) ?? agent).json
         })
     }

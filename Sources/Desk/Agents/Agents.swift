@@ -113,7 +113,7 @@ enum Agents {
         agent.availability = wanted == .offline || !unit.live.isAlive(id, now: unit.c.clock.now) && unit.actor != .agent(id) && !unit.isPast ? .offline : wanted
         agent.lastSeenAt = unit.now
         agent = try save(unit, agent)
-        try Router.settle(unit)
+        try Dispatch.settle(unit)
         return try load(unit.tx, id) ?? agent
     }
     /// The console is alive: an agent whose heartbeat was lost comes back.
@@ -126,7 +126,7 @@ enum Agents {
         }
         agent.availability = agent.wanted
         _ = try save(unit, agent)
-        try Router.settle(unit)
+        try Dispatch.settle(unit)
     }
     /// Those whose console has gone: offline, and their waiting customers back into the queue.
     static func timeOut(_ unit: Unit) throws {
@@ -136,7 +136,7 @@ enum Agents {
             _ = try save(unit, agent)
             gone = true
         }
-        if gone { try Router.settle(unit) }
+        if gone { try Dispatch.settle(unit) }
     }
 
     // MARK: reads

@@ -1,3 +1,4 @@
+import Logging
 import MatrixCore
 package import ServerKit
 import Store

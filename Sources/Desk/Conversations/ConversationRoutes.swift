@@ -27,7 +27,7 @@ extension Conversations {
             try fields.check()
             return try await mutate(call) { unit, it, _ in
                 let changed = try setStatus(unit, it, status!, until: until)
-                try Router.settle(unit)
+                try Dispatch.settle(unit)
                 return try load(unit.tx, changed.id) ?? changed
             }
         },
@@ -50,7 +50,7 @@ extension Conversations {
             try fields.check()
             return try await mutate(call) { unit, it, _ in
                 let changed = try setLanguage(unit, it, language!)
-                try Router.settle(unit)
+                try Dispatch.settle(unit)
                 return try load(unit.tx, changed.id) ?? changed
             }
         },
@@ -134,7 +134,7 @@ extension Conversations {
                 }
             }
             try assign(unit, it, to: agent, how: agent == nil ? .requeued : agent == call.me.id ? (it.assignee == nil ? .taken : .takenOver) : .assigned)
-            try Router.settle(unit)
+            try Dispatch.settle(unit)
             return try load(unit.tx, it.id) ?? it
         }
     }

@@ -44,7 +44,7 @@ struct DeskObserver: RoomObserver {
         if author.isContact {
             it.state = try StatusRules.after(.customerWrote, in: it.state, now: unit.now)
             it.declinedBy = nil
-            it.language = it.language ?? (try Contacts.load(tx, it.contactID))?.language
+            if it.language == nil { it.language = try Contacts.load(tx, it.contactID)?.language }
             if before.status == .resolved { try Items.system(unit.acting(as: .system), it, .reopened, data: ["status": "open"]) }
             try tx.run("UPDATE desk_contact SET last_seen_at = ? WHERE id = ? AND last_seen_at < ?", unit.now, it.contactID, unit.now)
         } else if author.isAgent {
@@ -55,7 +55,10 @@ struct DeskObserver: RoomObserver {
         it = try Conversations.save(unit, it, newVersion: it.status != before.status)
         if let assignee = it.assignee, it.status != before.status { try Agents.changed(unit, assignee) }
         if author.isContact { live.contactSeen(it.contactID, now: c.clock.now) }
-        if it.status == .open, it.assignee == nil || it.joinedAgent != it.assignee || (try hasGone(tx, it.assignee)) { Router.soon(unit) }
+        if it.status == .open {
+            let isServed = try it.assignee != nil && it.joinedAgent == it.assignee && !hasGone(tx, it.assignee)
+            if !isServed { Dispatch.soon(unit) }
+        }
     }
     private func hasGone(_ tx: ReadTx, _ agent: String?) throws -> Bool {
         try tx.exists("SELECT 1 FROM desk_agent WHERE id = ? AND (availability = 'offline' OR active = 0)", agent)

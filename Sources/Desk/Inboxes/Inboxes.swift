@@ -136,7 +136,7 @@ enum Inboxes {
                 if let key = input.key { inbox.key = key }
                 try save(unit, inbox)
                 if let members = input.members { try setMembers(unit, id, members) }
-                try Router.settle(unit)
+                try Dispatch.settle(unit)
                 return (try load(unit.tx, id) ?? inbox).json(for: call.me)
             })
         },

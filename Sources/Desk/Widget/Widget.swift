@@ -239,7 +239,7 @@ enum Widget {
                                                                                transaction: (device: me.session.deviceID, id: txn), timestamp: unit.eventTime))
             let answer: JSONObject = ["room_id": .string(it.roomID), "conversation_id": .string(it.id), "event_id": .string(event.rawValue), "created": .bool(isNew)]
             try Idempotency.keep(unit, owner: owner, key: idempotency, digest: digest, answer: answer)
-            try Router.settle(unit)
+            try Dispatch.settle(unit)
             return answer
         }
     }

@@ -1,3 +1,4 @@
+import Logging
 import MatrixCore
 import ServerKit
 import Store
@@ -6,7 +7,7 @@ import Store
 ///
 /// Invariant: after every transaction of the desk that could matter, nobody waits in an automatic inbox while an agent who may
 /// have him is free. A message that comes in by Matrix is followed at once by a transaction of its own (`soon`).
-enum Router {
+enum Dispatch {
     /// Takes waiting customers from agents who have gone, gives out the queue, and lets agents in and out of rooms.
     static func settle(_ unit: Unit) throws {
         let system = unit.acting(as: .system)
