@@ -1,0 +1,76 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// https://spec.matrix.org/latest/client-server-api/#login
+extension Accounts {
+    var loginRoutes: [Route] {
+        [
+            Route(.get, "/_matrix/client/v3/login", auth: .none, flows),
+            Route(.post, "/_matrix/client/v3/login", auth: .none, limit: .login, login),
+            Route(.post, "/_matrix/client/v1/login/get_token", limit: .login, loginToken),
+        ]
+    }
+
+    private func flows(_ req: Request, _ c: Context) async throws -> Response {
+        .json(["flows": [["type": "m.login.password"], ["type": "m.login.token", "get_login_token": true]]])
+    }
+
+    private func login(_ req: Request, _ c: Context) async throws -> Response {
+        let body = try req.json()
+        let type = try body.required(string: "type", max: 255)
+        let device = try LoginRules.device(body), name = try LoginRules.deviceName(body)
+        let isRefreshable = try body.bool("refresh_token") ?? false
+        let session: NewSession
+        switch type {
+        case "m.login.password":
+            let user = try await userByPassword(c, body)
+            session = try await c.db.write { tx in
+                // Deactivated or deleted in between?
+                guard let account = try AccountStore.account(tx, user), !account.isDeactivated else { throw MatrixError.userDeactivated() }
+                return try Sessions.create(c, tx, self, user: user, device: device, deviceName: name, isRefreshable: isRefreshable)
+            }
+        case "m.login.token":
+            let token = try body.required(string: "token", max: 255), now = c.clock.now
+            // A token that is refused is used up all the same, so the refusal is no throw out of the transaction.
+            let outcome: Result<NewSession, MatrixError> = try await c.db.write { tx in
+                guard let user = try LoginTokens.take(tx, TokenHash(token), now: now) else { return .failure(.forbidden("The login token is not valid.")) }
+                guard let account = try AccountStore.account(tx, user), !account.isDeactivated else { return .failure(.userDeactivated()) }
+                return .success(try Sessions.create(c, tx, self, user: user, device: device, deviceName: name, isRefreshable: isRefreshable))
+            }
+            session = try outcome.get()
+        default: throw MatrixError.badRequest("This type of login is not known.")
+        }
+        return .json(.object(answer(session, c)))
+    }
+
+    func answer(_ session: NewSession, _ c: Context) -> JSONObject {
+        var body = session.json(c)
+        if let url = c.config.publicURL { body["well_known"] = ["m.homeserver": ["base_url": .string(url)]] }
+        return body
+    }
+
+    private func userByPassword(_ c: Context, _ body: JSONObject) async throws -> UserID {
+        guard let name = try LoginRules.userName(body) else { throw MatrixError.missingParam("'identifier' is required.") }
+        let password = try body.required(string: "password", max: PasswordRules.maxBytes)
+        let refusal = MatrixError.forbidden("The user name or the password is wrong.")
+        guard let user = AccountStore.localUser(c, named: name) else {
+            try await hasher.pretend(c, password)
+            throw refusal
+        }
+        guard try await isPassword(c, password, of: user) else {
+            // Said only of accounts that are gone for good; it tells nothing that a failed registration would not.
+            let isGone = try await c.db.read { tx in try AccountStore.account(tx, user)?.isDeactivated ?? false }
+            throw isGone ? MatrixError.userDeactivated() : refusal
+        }
+        return user
+    }
+
+    private func loginToken(_ req: Request, _ c: Context) async throws -> Response {
+        let user = req.user.userID
+        _ = try await authenticate(c, req, try req.json(), operation: "POST /login/get_token", needsPassword: true)
+        let token = "cl_" + c.entropy.token(40), expires = c.clock.now + LoginRules.tokenLifetime
+        try await c.db.write { tx in try LoginTokens.insert(tx, TokenHash(token), user, expires: expires) }
+        return .json(["login_token": .string(token), "expires_in_ms": .int(LoginRules.tokenLifetime)])
+    }
+}

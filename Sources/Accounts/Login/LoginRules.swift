@@ -1,0 +1,46 @@
+import MatrixCore
+import ServerKit
+import Store
+
+enum LoginRules {
+    /// A token of `/login/get_token` is good for two minutes.
+    static let tokenLifetime: Int64 = 120_000
+
+    /// Who signs in: `identifier` of type m.id.user, or the old `user` field. nil when neither is there.
+    /// Throws for identifiers that this server does not know of (e-mail, phone).
+    static func userName(_ body: JSONObject) throws(MatrixError) -> String? {
+        if let identifier = try body.object("identifier") {
+            switch try identifier.required(string: "type", max: 255) {
+            case "m.id.user": return try identifier.required(string: "user", max: 255)
+            case "m.id.thirdparty", "m.id.phone": throw .forbidden("Accounts are not known by e-mail address or phone number here.")
+            default: throw .invalidParam("This type of identifier is not known.")
+            }
+        }
+        if let user = try body.string("user", max: 255) { return user }
+        if body["medium"] != nil || body["address"] != nil { throw .forbidden("Accounts are not known by e-mail address or phone number here.") }
+        return nil
+    }
+
+    static func device(_ body: JSONObject) throws(MatrixError) -> DeviceID? { try body.id("device_id") }
+    static func deviceName(_ body: JSONObject) throws(MatrixError) -> String? { try body.string("initial_device_display_name", max: Devices.maxNameBytes) }
+}
+
+/// Single-use tokens by which a signed-in device signs in another one.
+enum LoginTokens {
+    static func insert(_ tx: WriteTx, _ hash: TokenHash, _ user: UserID, expires: Int64) throws { try tx.run(SQL.insert, hash.bytes, user, expires) }
+    /// The user of a valid token, which is used up.
+    static func take(_ tx: WriteTx, _ hash: TokenHash, now: Int64) throws -> UserID? {
+        let found = try tx.first(SQL.find, hash.bytes) { (user: UserID(trusted: $0.text(0)), expires: $0.int(1)) }
+        guard let found else { return nil }
+        try tx.run(SQL.delete, hash.bytes)
+        return found.expires > now ? found.user : nil
+    }
+    static func deleteExpired(_ tx: WriteTx, now: Int64) throws { try tx.run(SQL.deleteExpired, now) }
+
+    private enum SQL {
+        static let insert = "INSERT INTO login_token (hash, user_id, expires) VALUES (?, ?, ?)"
+        static let find = "SELECT user_id, expires FROM login_token WHERE hash = ?"
+        static let delete = "DELETE FROM login_token WHERE hash = ?"
+        static let deleteExpired = "DELETE FROM login_token WHERE expires <= ?"
+    }
+}

@@ -1,0 +1,129 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// Messages from device to device, kept until the receiver acknowledges them by its next sync token.
+/// Spec: https://spec.matrix.org/latest/client-server-api/#send-to-device-messaging
+///
+/// Invariants: each message has its own change position; a device gets its messages in that order, at most a hundred at a
+/// time; one is deleted only when a token at or past it has come back; the same transaction of a device sends once.
+enum ToDeviceRules {
+    static let perSync = 100
+    static let maxBody = 4 << 20
+    static let maxMessages = 5_000
+    static let transactionLifetime: Int64 = 24 * 3_600_000
+}
+
+extension Accounts {
+    var toDeviceRoutes: [Route] {
+        [Route(.put, "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", auth: .guest, limit: .message, body: .collected(max: ToDeviceRules.maxBody), sendToDevice)]
+    }
+
+    private func sendToDevice(_ req: Request, _ c: Context) async throws -> Response {
+        let session = req.user
+        let type = try req.param("eventType"), transaction = try req.param("txnId")
+        guard type.utf8.count <= 255, transaction.utf8.count <= 255 else { throw MatrixError.invalidParam("The type or the transaction id is longer than 255 bytes.") }
+        guard let messages = try req.json().object("messages") else { throw MatrixError.missingParam("'messages' is required.") }
+        var letters: [ToDeviceLetter] = []
+        for (receiver, devices) in messages {
+            guard let user = UserID(rawValue: receiver) else { throw MatrixError.invalidParam("'messages' has a key that is no user id.") }
+            guard let devices = devices.objectValue else { throw MatrixError.badJSON("Each user of 'messages' must have an object of devices.") }
+            for (device, content) in devices {
+                guard let content = content.objectValue else { throw MatrixError.badJSON("Each message must be an object.") }
+                letters.append(ToDeviceLetter(user: user, device: device == "*" ? nil : DeviceID(trusted: device), content: content))
+            }
+        }
+        guard letters.count <= ToDeviceRules.maxMessages else { throw MatrixError.tooLarge("One request sends at most \(ToDeviceRules.maxMessages) messages.") }
+        let sent = letters, now = c.clock.now
+        try await c.db.write { tx in
+            guard try ToDeviceStore.begin(tx, session.userID, session.deviceID, type, transaction, now: now) else { return }
+            for letter in sent { try ToDevice.deliver(tx, letter, type: type, sender: session.userID) }
+        }
+        return .empty
+    }
+}
+
+struct ToDeviceLetter: Sendable {
+    var user: UserID
+    /// nil for all devices of the user.
+    var device: DeviceID?
+    var content: JSONObject
+}
+
+enum ToDevice {
+    /// Messages to unknown users and devices are dropped: their senders cannot know better.
+    static func deliver(_ tx: WriteTx, _ letter: ToDeviceLetter, type: String, sender: UserID) throws {
+        let devices: [DeviceID]
+        if let device = letter.device {
+            devices = try DeviceStore.exists(tx, letter.user, device) ? [device] : []
+        } else {
+            devices = try DeviceStore.ids(tx, letter.user)
+        }
+        guard !devices.isEmpty else { return }
+        let event = JSON.object(["type": .string(type), "sender": JSON(sender), "content": .object(letter.content)]).encoded()
+        for device in devices { try ToDeviceStore.insert(tx, letter.user, device, position: tx.nextPosition(), event) }
+        tx.touch(.user(letter.user.rawValue))
+    }
+}
+
+enum ToDeviceStore {
+    /// False when this transaction was sent already.
+    static func begin(_ tx: WriteTx, _ user: UserID, _ device: DeviceID, _ type: String, _ transaction: String, now: Int64) throws -> Bool {
+        try tx.run(SQL.begin, user, device, type, transaction, now) == 1
+    }
+    static func insert(_ tx: WriteTx, _ user: UserID, _ device: DeviceID, position: Int64, _ event: [UInt8]) throws {
+        try tx.run(SQL.insert, user, device, position, event)
+    }
+    static func after(_ tx: ReadTx, _ user: UserID, _ device: DeviceID, _ position: Int64, limit: Int) throws -> [(position: Int64, event: [UInt8])] {
+        try tx.all(SQL.after, user, device, position, limit) { (position: $0.int(0), event: $0.bytes(1)) }
+    }
+    static func hasAny(_ tx: ReadTx, _ user: UserID, _ device: DeviceID, through position: Int64) throws -> Bool {
+        try tx.exists(SQL.hasAny, user, device, position)
+    }
+    static func delete(_ tx: WriteTx, _ user: UserID, _ device: DeviceID, through position: Int64) throws { try tx.run(SQL.delete, user, device, position) }
+    static func deleteAll(_ tx: WriteTx, _ user: UserID, _ device: DeviceID) throws {
+        try tx.run(SQL.delete, user, device, Int64.max)
+        try tx.run(SQL.deleteTransactions, user, device)
+    }
+    static func deleteOldTransactions(_ tx: WriteTx, before: Int64) throws { try tx.run(SQL.deleteOldTransactions, before) }
+
+    private enum SQL {
+        static let begin = """
+            INSERT INTO to_device_transaction (user_id, device_id, type, transaction_id, at) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (user_id, device_id, type, transaction_id) DO NOTHING
+            """
+        static let insert = "INSERT INTO to_device (user_id, device_id, position, event) VALUES (?, ?, ?, ?)"
+        static let after = "SELECT position, event FROM to_device WHERE user_id = ? AND device_id = ? AND position > ? ORDER BY position LIMIT ?"
+        static let hasAny = "SELECT 1 FROM to_device WHERE user_id = ? AND device_id = ? AND position <= ? LIMIT 1"
+        static let delete = "DELETE FROM to_device WHERE user_id = ? AND device_id = ? AND position <= ?"
+        static let deleteTransactions = "DELETE FROM to_device_transaction WHERE user_id = ? AND device_id = ?"
+        static let deleteOldTransactions = "DELETE FROM to_device_transaction WHERE at < ?"
+    }
+}
+
+struct ToDeviceSync: SyncSource {
+    func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
+        let since = scope.since?.toDevicePosition ?? 0
+        let rows = try ToDeviceStore.after(tx, scope.user, scope.device, since, limit: ToDeviceRules.perSync + 1)
+        let sent = rows.prefix(ToDeviceRules.perSync)
+        parts.toDevice += sent.map(\.event)
+        if rows.count > sent.count { parts.toDeviceThrough = sent.last?.position }
+    }
+
+    /// Most syncs acknowledge nothing: they cost one read of an index.
+    func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws {
+        let position = token.toDevicePosition
+        guard try await c.db.read({ tx in try ToDeviceStore.hasAny(tx, user, device, through: position) }) else { return }
+        try await c.db.write { tx in try ToDeviceStore.delete(tx, user, device, through: position) }
+    }
+}
+
+/// Until there are device keys: clients need to hear from the first sync that none are stored.
+struct KeyCountSync: SyncSource {
+    private static let counts = JSON.object(["signed_curve25519": 0]).encoded()
+    private static let fallback = JSON.array([]).encoded()
+    func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
+        parts.extra.append((name: "device_one_time_keys_count", json: Self.counts))
+        parts.extra.append((name: "device_unused_fallback_key_types", json: Self.fallback))
+    }
+}
