@@ -26,7 +26,7 @@ enum Presence {
     }
 
     static func set(_ c: Context, _ board: PresenceBoard, _ user: UserID, _ mood: PresenceBoard.Mood, status: String??) async throws {
-        let keys = try await c.db.read { tx in try keys(c, tx, user) }
+        let keys = try await c.db.read { tx in try Self.keys(c, tx, user) }
         board.set(user, mood, status: status, now: c.clock.now, hub: c.hub, keys: keys)
     }
 
