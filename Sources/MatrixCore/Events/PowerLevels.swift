@@ -18,7 +18,7 @@ package struct PowerLevels: Sendable, Hashable {
     private let creators: [String]
 
     /// - Parameters:
-    ///   - content: of the room's `m.room.power_levels`; nil when there is none, in which case only the creator has power, and state is free to all.
+    ///   - content: of the room's `m.room.power_levels`; nil when there is none, in which case only the creator has power.
     ///   - create: nil only while the create event itself is made.
     package init(content: JSON?, create: CreateInfo?, version: RoomVersion) {
         func level(_ key: String, _ otherwise: Int64) -> Int64 { Self.value(content?[key], version) ?? otherwise }
@@ -31,7 +31,7 @@ package struct PowerLevels: Sendable, Hashable {
         }
         usersDefault = level("users_default", 0)
         eventsDefault = level("events_default", 0)
-        stateDefault = level("state_default", content == nil ? 0 : 50)
+        stateDefault = level("state_default", 50)
         ban = level("ban", 50)
         kick = level("kick", 50)
         invite = level("invite", 0)

@@ -66,3 +66,27 @@ import Testing
         } catch { return "deny" }
     }
 }
+
+@Suite struct PowerLevelsVerdictTests {
+    @Test func agreesWithAnotherImplementation() throws {
+        let lines = powerLevelsVerdicts.split(separator: "\n")
+        #expect(lines.count == 180)
+        for line in lines {
+            let cells = line.split(separator: "\t").map(String.init)
+            let version = try #require(RoomVersion.named(cells[1])), sender = try #require(UserID(rawValue: cells[2]))
+            let id = EventID(trusted: "$create"), creator = UserID(trusted: "@a:d")
+            var state = RoomStateMap([
+                AuthStateEvent(eventID: id, type: "m.room.create", stateKey: "", sender: creator, content: ["creator": "@a:d"]),
+                AuthStateEvent(eventID: id, type: "m.room.member", stateKey: sender.rawValue, sender: sender, content: ["membership": "join"]),
+            ])
+            let current = try JSON.parse(cells[3])
+            if !current.isNull { state.set(AuthStateEvent(eventID: id, type: "m.room.power_levels", stateKey: "", sender: creator, content: current)) }
+            let event = AuthCandidate(
+                type: "m.room.power_levels", stateKey: "", sender: sender, content: try JSONObject.parse(Array(cells[4].utf8)),
+                roomID: RoomID(trusted: version.roomIDIsCreateHash ? "!create" : "!r:d"), prevEvents: [id])
+            var verdict = "allow"
+            do throws(AuthFailure) { try EventAuth.check(event: event, state: state, version: version) } catch { verdict = "deny" }
+            #expect(verdict == cells[0], "\(line)")
+        }
+    }
+}

@@ -13,7 +13,7 @@ import Testing
             let levels = PowerLevels(content: nil, create: try Self.create(number), version: try #require(RoomVersion.named(number)))
             #expect(levels.level(of: Self.alice) == 100)
             #expect(levels.level(of: Self.bob) == 0)
-            #expect(levels.required(for: "m.room.name", isState: true) == 0)
+            #expect(levels.required(for: "m.room.name", isState: true) == 50)
             #expect(levels.required(for: "m.room.message", isState: false) == 0)
             #expect(levels.ban == 50)
             #expect(levels.kick == 50)
