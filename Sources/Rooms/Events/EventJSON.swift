@@ -138,3 +138,26 @@ package enum EventJSON {
         JSONWriter.ascii("}}", &out)
     }
 }
+
+extension EventJSON {
+    /// `[event, event, ...]`
+    package static func array(_ events: [EventRow], _ view: View) -> [UInt8] {
+        var out: [UInt8] = [UInt8(ascii: "[")]
+        for (index, event) in events.enumerated() {
+            if index > 0 { out.append(UInt8(ascii: ",")) }
+            write(event, view, into: &out)
+        }
+        out.append(UInt8(ascii: "]"))
+        return out
+    }
+    /// `{"name": [event, event, ...]}`
+    package static func list(_ name: StaticString, _ events: [EventRow], _ view: View) -> [UInt8] {
+        var out: [UInt8] = []
+        JSONWriter.ascii("{\"", &out)
+        JSONWriter.ascii(name, &out)
+        JSONWriter.ascii("\":", &out)
+        out.append(contentsOf: array(events, view))
+        out.append(UInt8(ascii: "}"))
+        return out
+    }
+}

@@ -116,7 +116,7 @@ package enum EventSQL {
         """
     /// One room of a transaction id may hold several events (different endpoints); there are never many.
     static let ofTransaction = "SELECT txn_device, room_nid, type, redacts, event_id FROM event WHERE sender = ? AND txn_id = ?"
-    static let redact = "UPDATE event SET content = ?, redacted_by = ?, redacts = ?, relates_to = NULL, rel_type = NULL, thread = NULL WHERE pos = ?"
+    static let redact = "UPDATE event SET content = ?, redacted_by = ?, redacts = ?, relates_to = NULL, rel_type = NULL, thread = NULL, notifies = 0 WHERE pos = ?"
     static let threadOf = "SELECT thread, pos FROM event WHERE event_id = ? AND room_nid = ?"
 
     package static let all = [byID, byPosition, pageDown, pageUp, redaction, position, insert, ofTransaction, redact, threadOf]

@@ -7,6 +7,8 @@ import Synchronization
 /// Invariants: an entry is filled only after the commit of a transaction that read it, and carries the position at which it was made.
 /// It is used only if the room's row still names that position, so a stale entry (also one of another process) is never believed.
 final class RoomCaches: Sendable {
+    /// Larger audiences are read when they are needed.
+    static let largestAudience = 2000
     private let auth = Mutex(Bounded<RoomAuth>(limit: 4096))
     private let audiences = Mutex(Bounded<Audience>(limit: 1024))
 

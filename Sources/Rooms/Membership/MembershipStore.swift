@@ -17,19 +17,29 @@ package struct Member: Sendable {
     package let displayName: String?
     package let avatarURL: String?
     package let isForgotten: Bool
+    /// When the present stay began, ms; nil for those who are not joined.
+    package let joinedAt: Int64?
 
-    init(_ row: Row) {
-        user = UserID(trusted: row.text(0))
-        room = row.int(1)
-        membership = row.text(2)
-        pos = row.int(3)
-        event = row.text(4)
-        sender = UserID(trusted: row.text(5))
-        timestamp = row.int(6)
-        sincePos = row.int(7)
-        displayName = row.textOrNil(8)
-        avatarURL = row.textOrNil(9)
-        isForgotten = row.bool(10)
+    init(_ row: Row, from column: Int = 0) {
+        user = UserID(trusted: row.text(column))
+        room = row.int(column + 1)
+        membership = row.text(column + 2)
+        pos = row.int(column + 3)
+        event = row.text(column + 4)
+        sender = UserID(trusted: row.text(column + 5))
+        timestamp = row.int(column + 6)
+        sincePos = row.int(column + 7)
+        displayName = row.textOrNil(column + 8)
+        avatarURL = row.textOrNil(column + 9)
+        isForgotten = row.bool(column + 10)
+        joinedAt = row.intOrNil(column + 11)
+    }
+
+    init(user: UserID, room: Int64, membership: String, pos: Int64, event: String, sender: UserID, timestamp: Int64, sincePos: Int64,
+         displayName: String?, avatarURL: String?, isForgotten: Bool, joinedAt: Int64?) {
+        self.user = user; self.room = room; self.membership = membership; self.pos = pos; self.event = event; self.sender = sender
+        self.timestamp = timestamp; self.sincePos = sincePos; self.displayName = displayName; self.avatarURL = avatarURL
+        self.isForgotten = isForgotten; self.joinedAt = joinedAt
     }
 }
 
@@ -59,7 +69,8 @@ package enum MembershipStore {
 
 package enum MembershipSQL {
     package static let columns = """
-        m.user_id, m.room_nid, m.membership, m.pos, m.event_id, m.sender, m.ts, m.since_pos, m.display_name, m.avatar_url, m.forgotten
+        m.user_id, m.room_nid, m.membership, m.pos, m.event_id, m.sender, m.ts, m.since_pos, m.display_name, m.avatar_url, \
+        m.forgotten, m.joined_ts
         """
     static let one = "SELECT \(columns) FROM membership m WHERE m.user_id = ? AND m.room_nid = ?"
     static let membership = "SELECT membership FROM membership WHERE user_id = ? AND room_nid = ?"
@@ -81,7 +92,13 @@ package enum MembershipSQL {
         since_pos = excluded.since_pos, joined_ts = excluded.joined_ts, display_name = excluded.display_name, \
         avatar_url = excluded.avatar_url, forgotten = 0, stripped = excluded.stripped
         """
+    static let joinedUsers = "SELECT user_id FROM membership WHERE room_nid = ? AND membership = 'join' ORDER BY pos"
+    static let events = "SELECT " + EventSQL.columns + " FROM membership m JOIN event e ON e.pos = m.pos" + EventSQL.replaced + "WHERE m.room_nid = ? ORDER BY m.pos"
+    static let eventsOf = "SELECT " + EventSQL.columns + " FROM membership m JOIN event e ON e.pos = m.pos" + EventSQL.replaced + """
+        WHERE m.room_nid = ? AND m.membership = ? ORDER BY m.pos
+        """
     static let forget = "UPDATE membership SET forgotten = 1 WHERE user_id = ? AND room_nid = ?"
 
-    package static let all = [one, membership, ofUser, ofRoom, stripped, joinedRooms, neighbours, upsert, forget]
+    package static let all = [one, membership, ofUser, ofRoom, stripped, joinedRooms, neighbours, upsert, joinedUsers,
+                              events, eventsOf, forget]
 }

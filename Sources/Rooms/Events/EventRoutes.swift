@@ -1,0 +1,42 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// Sending and redacting. https://spec.matrix.org/latest/client-server-api/#sending-events-to-a-room
+extension RoomService {
+    var eventRoutes: [Route] {
+        let room = "/_matrix/client/v3/rooms/{roomId}"
+        return [
+            Route(.put, room + "/send/{eventType}/{txnId}", auth: .guest, limit: .message) { request, c in
+                let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"),
+                                     content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try Self.transaction(request)))
+                return try await self.answer(c) { try self.append(c, $0, event) }
+            },
+            Route(.put, room + "/redact/{eventId}/{txnId}", auth: .guest, limit: .message) { request, c in
+                let id: RoomID = try request.id("roomId"), event: EventID = try request.id("eventId"), user = request.user
+                let body = try request.json()
+                let reason = try body.string("reason")
+                let transaction = try Self.transaction(request)
+                return try await self.answer(c) { tx in
+                    try self.redact(c, tx, room: id, event: event, by: user.userID, content: reason.map { ["reason": .string($0)] } ?? [:],
+                                    transaction: (device: user.deviceID, id: transaction))
+                }
+            },
+        ]
+    }
+
+    private static func transaction(_ request: Request) throws -> String {
+        let id = try request.param("txnId")
+        guard id.utf8.count <= 255 else { throw MatrixError.invalidParam("A transaction id has at most 255 bytes.") }
+        return id
+    }
+
+    private func answer(_ c: Context, _ append: @escaping @Sendable (WriteTx) throws -> EventID) async throws -> Response {
+        let id = try await c.db.write(append)
+        var out: [UInt8] = []
+        JSONWriter.ascii("{\"event_id\":", &out)
+        JSONWriter.string(id.rawValue, &out)
+        JSONWriter.ascii("}", &out)
+        return .json(bytes: out)
+    }
+}

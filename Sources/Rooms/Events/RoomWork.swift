@@ -1,0 +1,337 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// An event that someone wants to append.
+struct Draft {
+    var type: String
+    var stateKey: String?
+    var sender: UserID
+    var content: JSONObject
+    var redacts: EventID?
+    var timestamp: Int64?
+    var transaction: (device: DeviceID, id: String)?
+
+    init(_ type: String, stateKey: String? = nil, sender: UserID, _ content: JSONObject, redacts: EventID? = nil, timestamp: Int64? = nil,
+         transaction: (device: DeviceID, id: String)? = nil) {
+        self.type = type; self.stateKey = stateKey; self.sender = sender; self.content = content
+        self.redacts = redacts; self.timestamp = timestamp; self.transaction = transaction
+    }
+}
+
+/// Appends events to one room inside one write transaction.
+///
+/// The room's row is read once, kept here while events are appended, and written by `finish`. Write closures are serial, so what was
+/// read stays true until then. After a throw the object must not be used again.
+final class RoomWork {
+    let c: Context
+    let tx: WriteTx
+    let service: RoomService
+    let version: RoomVersion
+    private(set) var head: RoomHead
+    private var loadedAuth: RoomAuth?
+    private var members: [UserID: Member?] = [:]
+    private var appended: Int64 = 0
+    private var readsAuth = false
+    private var readAudience: Audience?
+
+    private init(_ service: RoomService, _ c: Context, _ tx: WriteTx, _ head: RoomHead) throws {
+        guard let version = RoomVersion.named(head.version) else { throw RoomDamage(room: head.id, what: "its version is \(head.version)") }
+        self.service = service; self.c = c; self.tx = tx; self.head = head; self.version = version
+    }
+
+    /// nil when there is no such room. `actor`'s membership is read together with the room.
+    static func open(_ service: RoomService, _ c: Context, _ tx: WriteTx, _ room: RoomID, actor: UserID) throws -> RoomWork? {
+        let found = try tx.first(WorkSQL.headAndMember, actor, room) { row in
+            (head: RoomHead(row), member: row.isNull(12) ? nil : Member(row, from: 12))
+        }
+        guard let found else { return nil }
+        let work = try RoomWork(service, c, tx, found.head)
+        work.members[actor] = .some(found.member)
+        return work
+    }
+
+    /// Makes a room: its create event, and nothing else yet.
+    static func create(_ service: RoomService, _ c: Context, _ tx: WriteTx, version: RoomVersion, creator: UserID, content: JSONObject, timestamp: Int64?) throws -> RoomWork {
+        var content = content
+        content["room_version"] = .string(version.id)
+        content["creator"] = version.creatorIsSender ? nil : JSON(creator)
+        let id = version.roomIDIsCreateHash ? nil : RoomID(trusted: "!\(c.entropy.token(18)):\(c.serverName)")
+        let now = timestamp ?? c.clock.now
+        let candidate = AuthCandidate(type: EventType.create, stateKey: "", sender: creator, content: content, roomID: id, prevEvents: [])
+        do throws(AuthFailure) { try EventAuth.check(event: candidate, state: RoomStateMap(), version: version) } catch { throw refusal(error) }
+        let event = try build(EventBuilder(version: version, roomID: id, type: EventType.create, stateKey: "", sender: creator, content: content,
+                                           originServerTS: now, depth: 1, prevEvents: [], authEvents: []), c)
+        // Two equal create events in the same millisecond would be the same room: the second waits for its own hash.
+        if try RoomStore.head(tx, event.roomID) != nil { throw MatrixError(409, "M_ROOM_IN_USE", "This room exists already. Try again.") }
+        let pos = tx.nextPosition()
+        let work = try RoomWork(service, c, tx, RoomHead(nid: pos, id: event.roomID, version: version.id, creator: creator, created: now))
+        try tx.run(RoomSQL.insert, pos, event.roomID, version.id, creator, now)
+        try tx.run(RoomSQL.insertSummary, pos)
+        try work.insert(event, at: pos, thread: nil, relation: nil, verdict: .silent, transaction: nil, previous: nil)
+        return work
+    }
+
+    // MARK: what the rules look at
+
+    func auth() throws -> RoomAuth {
+        if let loadedAuth, loadedAuth.pos == head.authPos { return loadedAuth }
+        if let cached = service.caches.auth(head) {
+            loadedAuth = cached
+            return cached
+        }
+        let auth = try RoomAuth(tx, head, version)
+        loadedAuth = auth
+        readsAuth = true
+        return auth
+    }
+
+    func member(_ user: UserID) throws -> Member? {
+        if let known = members[user] { return known }
+        let member = try MembershipStore.member(tx, room: head.nid, user)
+        members[user] = .some(member)
+        return member
+    }
+
+    private func stateEvent(_ key: StateKey, _ auth: RoomAuth) throws -> AuthStateEvent? {
+        switch key.type {
+        case EventType.create: return auth.create
+        case EventType.powerLevels: return auth.levelsEvent
+        case EventType.joinRules: return auth.joinRules
+        case EventType.member:
+            // The rules look at nothing but the membership of an event that is already there.
+            guard let user = UserID(rawValue: key.key), let member = try member(user) else { return nil }
+            return AuthStateEvent(eventID: EventID(trusted: member.event), type: key.type, stateKey: key.key, sender: member.sender,
+                                  content: ["membership": .string(member.membership)])
+        default:
+            guard let row = try StateStore.event(tx, room: head.nid, key.type, key.key) else { return nil }
+            return AuthStateEvent(eventID: row.id, type: key.type, stateKey: key.key, sender: row.sender, content: .object(row.contentObject))
+        }
+    }
+
+    // MARK: appending
+
+    /// Checks the draft against the room's rules and makes it part of the room. A state event that changes nothing is not appended: its
+    /// predecessor's id is given.
+    @discardableResult
+    func append(_ draft: Draft) throws -> EventID {
+        let auth = try auth()
+        var state = CheckedState(auth: auth)
+        var authEvents: [EventID] = []
+        for key in AuthEvents.selection(type: draft.type, stateKey: draft.stateKey, sender: draft.sender, content: draft.content, version: version) {
+            guard let event = try stateEvent(key, auth) else { continue }
+            authEvents.append(event.eventID)
+            if key.type == EventType.member || key.type == EventType.thirdPartyInvite { state.others.append(event) }
+        }
+        let prevEvents = [EventID(trusted: head.lastEvent)]
+        let candidate = AuthCandidate(type: draft.type, stateKey: draft.stateKey, sender: draft.sender, content: draft.content, roomID: head.id, prevEvents: prevEvents)
+        do throws(AuthFailure) { try EventAuth.check(event: candidate, state: state, version: version) } catch { throw Self.refusal(error) }
+
+        let event = try Self.build(
+            EventBuilder(version: version, roomID: head.id, type: draft.type, stateKey: draft.stateKey, sender: draft.sender, content: draft.content,
+                         redacts: draft.redacts, originServerTS: draft.timestamp ?? c.clock.now, depth: head.depth + 1, prevEvents: prevEvents, authEvents: authEvents), c)
+        var previous: Previous?
+        if let stateKey = draft.stateKey {
+            previous = try tx.first(WorkSQL.previous, head.nid, draft.type, stateKey) { Previous(pos: $0.int(0), id: $0.text(1), sender: $0.text(2), content: $0.bytes(3)) }
+            if let previous, previous.sender == draft.sender.rawValue, previous.content == event.contentBytes { return EventID(trusted: previous.id) }
+        }
+        var relation: Relation?
+        var thread: String?
+        var verdict = Unread.Verdict.silent
+        if draft.stateKey == nil {
+            relation = Relation(draft.content)
+            if let relation { thread = try threadOf(relation, draft) }
+        }
+        verdict = Unread.judge(type: draft.type, isState: draft.stateKey != nil, content: draft.content,
+                               mayNotifyRoom: auth.levels.level(of: draft.sender) >= auth.levels.requiredToNotify("room"))
+        try insert(event, at: tx.nextPosition(), thread: thread, relation: relation, verdict: verdict, transaction: draft.transaction, previous: previous)
+        return event.eventID
+    }
+
+    struct Previous {
+        let pos: Int64
+        let id: String
+        let sender: String
+        let content: [UInt8]
+    }
+
+    private func insert(_ event: BuiltEvent, at pos: Int64, thread: String?, relation: Relation?, verdict: Unread.Verdict,
+                        transaction: (device: DeviceID, id: String)?, previous: Previous?) throws {
+        try tx.run(EventSQL.insert, pos, head.nid, event.eventID, event.type, event.stateKey, event.sender, event.originServerTS, event.depth,
+                   event.contentBytes, event.rest, relation?.event, relation?.type, thread, event.redacts, previous?.pos, verdict.notifies,
+                   transaction?.device, transaction?.id)
+        head.depth = event.depth
+        head.lastEvent = event.eventID.rawValue
+        head.lastPos = pos
+        if Self.bumps(event) { head.bumpPos = pos }
+        if let stateKey = event.stateKey {
+            head.statePos = pos
+            if previous != nil { try tx.run(StateSQL.close, pos, head.nid, event.type, stateKey) }
+            try tx.run(StateSQL.open, head.nid, event.type, stateKey, pos, event.eventID)
+            if event.type == EventType.member {
+                try setMember(event, stateKey, at: pos)
+            } else if stateKey.isEmpty {
+                if Self.governs(event.type) { head.authPos = pos }
+                try Summary.update(tx, head.nid, type: event.type, event.content)
+            }
+        }
+        if verdict.notifies {
+            try Unread.count(tx, room: head.nid, pos: pos, sender: event.sender, thread: thread, verdict.highlights) { try audience() }
+        }
+        appended += 1
+        if c.observers.isEmpty { return }
+        var content = event.content
+        if let redacts = event.redacts { content["redacts"] = JSON(redacts) }   // in every version at the same place
+        let seen = AppendedEvent(position: pos, room: head.id, id: event.eventID, type: event.type, stateKey: event.stateKey, sender: event.sender,
+                                 timestamp: event.originServerTS, content: .object(content))
+        for observer in c.observers { try observer.appended(c, tx, seen) }
+    }
+
+    private func setMember(_ event: BuiltEvent, _ stateKey: String, at pos: Int64) throws {
+        let user = UserID(trusted: stateKey)
+        let old = try member(user)
+        let membership = event.content["membership"]?.stringValue ?? "leave"
+        let isSame = old?.membership == membership
+        let isOutside = membership == "invite" || membership == "knock"
+        let member = Member(user: user, room: head.nid, membership: membership, pos: pos, event: event.eventID.rawValue, sender: event.sender,
+                            timestamp: event.originServerTS, sincePos: isSame ? old?.sincePos ?? pos : pos,
+                            displayName: Self.text(event.content["displayname"]), avatarURL: Self.text(event.content["avatar_url"]), isForgotten: false,
+                            joinedAt: membership != "join" ? nil : isSame ? old?.joinedAt : event.originServerTS)
+        try tx.run(MembershipSQL.upsert, user, head.nid, membership, pos, event.eventID, event.sender, event.originServerTS, member.sincePos, member.joinedAt,
+                   member.displayName, member.avatarURL, isOutside ? try stripped(event) : nil)
+        members[user] = .some(member)
+        head.memberPos = pos
+        let joined = (membership == "join" ? 1 : 0) - (old?.membership == "join" ? 1 : 0)
+        let invited = (membership == "invite" ? 1 : 0) - (old?.membership == "invite" ? 1 : 0)
+        if joined != 0 || invited != 0 { try tx.run(RoomSQL.counts, joined, invited, head.nid) }
+        tx.touch(.user(stateKey))
+        let (hub, room) = (c.hub, head.id.rawValue)
+        if joined > 0 { tx.afterCommit { hub.joined(stateKey, room: room) } }
+        if joined < 0 {
+            try Unread.forget(tx, room: head.nid, user)
+            tx.afterCommit { hub.left(stateKey, room: room) }
+        }
+    }
+
+    /// What the invited or knocking user may see of the room: made now, because later it may say something else.
+    private func stripped(_ event: BuiltEvent) throws -> [UInt8] {
+        var out: [UInt8] = [UInt8(ascii: "[")]
+        func add(_ row: Row) {
+            EventJSON.writeStripped(type: row.text(0), stateKey: row.text(1), sender: row.text(2), content: row.bytes(3), into: &out)
+            out.append(UInt8(ascii: ","))
+        }
+        try tx.each(WorkSQL.stripped, head.nid) { add($0) }
+        if event.sender.rawValue != event.stateKey { try tx.each(WorkSQL.strippedMember, head.nid, event.sender) { add($0) } }
+        EventJSON.writeStripped(type: event.type, stateKey: event.stateKey ?? "", sender: event.sender.rawValue, content: event.contentBytes, into: &out)
+        out.append(UInt8(ascii: "]"))
+        return out
+    }
+
+    private func audience() throws -> Audience {
+        if let cached = service.caches.audience(head) { return cached }
+        if let readAudience, readAudience.pos == head.memberPos { return readAudience }
+        let members = try tx.all(WorkSQL.audience, head.nid) { row in
+            let user = UserID(trusted: row.text(0))
+            return (user: user, words: Mentions.Words(user: user, displayName: row.textOrNil(1)))
+        }
+        let audience = Audience(pos: head.memberPos, members: members)
+        readAudience = audience
+        return audience
+    }
+
+    // MARK: redaction
+
+    /// Empties an event as the room's version says, and whatever was made of its content.
+    func applyRedaction(of target: EventRow) throws {
+        let content = Redaction.content(target.contentObject, type: target.type, version: version)
+        let bytes = content.encoded()
+        let redacts = version.modernRedaction ? target.redacts : nil
+        try tx.run(EventSQL.redact, bytes, head.lastPos, redacts, target.pos)
+        try tx.run(WorkSQL.dropHighlights, head.nid, target.pos)
+        guard let stateKey = target.stateKey, try StateStore.pointer(tx, room: head.nid, target.type, stateKey)?.pos == target.pos else { return }
+        if target.type == EventType.member {
+            try tx.run(WorkSQL.dropProfile, Self.text(content["displayname"]), Self.text(content["avatar_url"]), stateKey, head.nid)
+            members[UserID(trusted: stateKey)] = nil
+            head.memberPos = head.lastPos
+        } else if stateKey.isEmpty {
+            if Self.governs(target.type) { head.authPos = head.lastPos }
+            try Summary.update(tx, head.nid, type: target.type, content)
+        }
+    }
+
+    // MARK: the end
+
+    /// Writes the room's row and tells who waits. Nothing happens when nothing was appended.
+    func finish() throws {
+        guard appended > 0 else { return }
+        try tx.run(RoomSQL.advance, head.depth, head.lastEvent, head.lastPos, head.bumpPos, head.authPos, head.memberPos, head.statePos, head.nid)
+        tx.touch(.room(head.id.rawValue))
+        let (caches, nid, count, metrics) = (service.caches, head.nid, appended, c.metrics)
+        let auth = readsAuth ? loadedAuth : nil, audience = readAudience
+        tx.afterCommit {
+            metrics.add(.eventsAppended, count)
+            if let auth { caches.keep(auth, for: nid) }
+            if let audience, audience.members.count <= RoomCaches.largestAudience { caches.keep(audience, for: nid) }
+        }
+    }
+
+    // MARK: helpers
+
+    static func build(_ builder: EventBuilder, _ c: Context) throws -> BuiltEvent {
+        do throws(EventError) {
+            return try builder.build(signedBy: c.signing)
+        } catch {
+            switch error {
+            case .tooLarge(let what): throw MatrixError.tooLarge("\(what) is too large.")
+            case .notCanonical(let why): throw MatrixError.badJSON("The content cannot be part of an event: \(why).")
+            }
+        }
+    }
+
+    static func refusal(_ failure: AuthFailure) -> MatrixError {
+        switch failure.rule {
+        case .powerLevelsFormat, .malformedMember, .unknownMembership: .badJSON(failure.message)
+        default: .forbidden(failure.message)
+        }
+    }
+
+    /// Text for a column; PostgreSQL knows no NUL.
+    static func text(_ json: JSON?) -> String? {
+        guard let text = json?.stringValue else { return nil }
+        return text.utf8.contains(0) ? String(decoding: text.utf8.filter { $0 != 0 }, as: UTF8.self) : text
+    }
+
+    private static func governs(_ type: String) -> Bool {
+        type == EventType.create || type == EventType.powerLevels || type == EventType.joinRules
+    }
+    private static func bumps(_ event: BuiltEvent) -> Bool {
+        switch event.type {
+        case EventType.create, EventType.message, EventType.encrypted, "m.sticker", "m.call.invite", "m.poll.start", "m.beacon_info": true
+        default: false
+        }
+    }
+}
+
+enum WorkSQL {
+    static let headAndMember = """
+        SELECT \(RoomSQL.headColumns), \(MembershipSQL.columns) FROM room r \
+        LEFT JOIN membership m ON m.room_nid = r.room_nid AND m.user_id = ? WHERE r.room_id = ?
+        """
+    static let previous = """
+        SELECT s.valid_from, s.event_id, e.sender, e.content FROM room_state s JOIN event e ON e.pos = s.valid_from \
+        WHERE s.room_nid = ? AND s.type = ? AND s.state_key = ? AND s.valid_to IS NULL
+        """
+    static let stripped = """
+        SELECT s.type, s.state_key, e.sender, e.content FROM room_state s JOIN event e ON e.pos = s.valid_from \
+        WHERE s.room_nid = ? AND s.type IN ('m.room.create', 'm.room.join_rules', 'm.room.canonical_alias', 'm.room.avatar', 'm.room.name', \
+        'm.room.topic', 'm.room.encryption') AND s.state_key = '' AND s.valid_to IS NULL
+        """
+    static let strippedMember = """
+        SELECT s.type, s.state_key, e.sender, e.content FROM room_state s JOIN event e ON e.pos = s.valid_from \
+        WHERE s.room_nid = ? AND s.type = 'm.room.member' AND s.state_key = ? AND s.valid_to IS NULL
+        """
+    static let audience = "SELECT user_id, display_name FROM membership WHERE room_nid = ? AND membership = 'join'"
+    static let dropHighlights = "DELETE FROM unread_highlight WHERE room_nid = ? AND pos = ?"
+    static let dropProfile = "UPDATE membership SET display_name = ?, avatar_url = ? WHERE user_id = ? AND room_nid = ?"
+    static let all = [headAndMember, previous, stripped, strippedMember, audience, dropHighlights, dropProfile]
+}
