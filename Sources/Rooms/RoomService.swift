@@ -19,7 +19,12 @@ package final class RoomService: Sendable {
                 jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }])
     }
 
-    var routes: [Route] { reading }
+    var routes: [Route] { writing + reading }
+
+    /// What writes rooms, and what reads their present state.
+    private var writing: [Route] {
+        creationRoutes + membershipRoutes + eventRoutes + stateRoutes + aliasRoutes + directoryRoutes
+    }
 
     /// What reads rooms.
     private var reading: [Route] {

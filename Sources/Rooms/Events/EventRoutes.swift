@@ -2,11 +2,22 @@ import MatrixCore
 import ServerKit
 import Store
 
-/// Sending and redacting. https://spec.matrix.org/latest/client-server-api/#sending-events-to-a-room
+/// Sending, redacting and getting one event. https://spec.matrix.org/latest/client-server-api/#sending-events-to-a-room
 extension RoomService {
     var eventRoutes: [Route] {
         let room = "/_matrix/client/v3/rooms/{roomId}"
         return [
+            Route(.get, room + "/event/{eventId}", auth: .guest) { request, c in
+                let id: RoomID = try request.id("roomId"), event: EventID = try request.id("eventId"), session = request.user
+                return try await c.db.read { tx in
+                    guard let found = try Access.event(tx, room: id, event, session.userID) else {
+                        throw MatrixError.notFound("There is no such event, or you may not see it.")
+                    }
+                    let view = EventJSON.View(room: id, user: session.userID, device: session.deviceID, now: c.clock.now)
+                    let relations = try Bundles.of(tx, [found.event], user: session.userID)[found.event.pos]
+                    return .json(bytes: EventJSON.bytes(found.event, view, membership: found.membership, relations: relations))
+                }
+            },
             Route(.put, room + "/send/{eventType}/{txnId}", auth: .guest, limit: .message) { request, c in
                 let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"),
                                      content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try Self.transaction(request)))
