@@ -27,10 +27,28 @@ count() { # name, status, passed, failed, skipped, seconds
     table+=("$(printf '%-12s %6d passed %4d failed %4d skipped %6d s' "$1" "$p" "$f" "$5" "$6")")
 }
 
-# Sums one attribute over the <testsuite> elements of JUnit files.
-junit() { # attribute, files
-    local attribute=$1; shift
-    cat "$@" 2>/dev/null | grep -o '<testsuite [^>]*>' | grep -o " $attribute=\"[0-9]*\"" | tr -dc '0-9\n' | awk '{ n += $1 } END { print n + 0 }'
+# Counts the cases of JUnit files: "passed failed skipped". A case with several failures is one failed case.
+junit() {
+    python3 - "$@" <<'PYTHON'
+import sys
+import xml.etree.ElementTree as xml
+passed = failed = skipped = 0
+for path in sys.argv[1:]:
+    try:
+        cases = list(xml.parse(path).iter("testcase"))
+    except (OSError, xml.ParseError) as problem:
+        print(f"test: {path}: {problem}", file=sys.stderr)
+        continue
+    for case in cases:
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"}:
+            failed += 1
+        elif "skipped" in kinds:
+            skipped += 1
+        else:
+            passed += 1
+print(passed, failed, skipped)
+PYTHON
 }
 
 part_swift() {
@@ -40,10 +58,9 @@ part_swift() {
     rm -f "$logs"/swift*.xml
     scripts/with-postgres.sh swift test --skip-build --disable-xctest --xunit-output "$logs/swift.xml" "$@" 2>&1 | tee "$logs/swift.log"
     status=${PIPESTATUS[0]}
-    local all bad skips
-    all=$(junit tests "$logs"/swift*.xml) bad=$(($(junit failures "$logs"/swift*.xml) + $(junit errors "$logs"/swift*.xml)))
-    skips=$(junit skipped "$logs"/swift*.xml)
-    count swift "$status" $((all - bad - skips)) "$bad" "$skips" $((SECONDS - began))
+    local cases
+    read -r -a cases < <(junit "$logs"/swift*.xml)
+    count swift "$status" "${cases[@]}" $((SECONDS - began))
 }
 
 part_web() {
@@ -68,10 +85,9 @@ part_acceptance() {
     rm -f "$logs/acceptance.xml"
     scripts/with-postgres.sh python -m pytest acceptance -c acceptance/pytest.ini --junitxml "$logs/acceptance.xml" "$@" 2>&1 | tee "$logs/acceptance.log"
     status=${PIPESTATUS[0]}
-    local all bad skips
-    all=$(junit tests "$logs/acceptance.xml") skips=$(junit skipped "$logs/acceptance.xml")
-    bad=$(($(junit failures "$logs/acceptance.xml") + $(junit errors "$logs/acceptance.xml")))
-    count acceptance "$status" $((all - bad - skips)) "$bad" "$skips" $((SECONDS - began))
+    local cases
+    read -r -a cases < <(junit "$logs/acceptance.xml")
+    count acceptance "$status" "${cases[@]}" $((SECONDS - began))
 }
 
 for part in "${parts[@]}"; do
