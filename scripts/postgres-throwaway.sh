@@ -42,7 +42,7 @@ start)
     for attempt in 1 2 3 4 5; do
         port=$(free_port)
         if as_owner "$bin/pg_ctl" -D "$data" -l "$data/server.log" -w -t 60 \
-            -o "-c listen_addresses=127.0.0.1 -p $port -k '$data' -c fsync=on -c synchronous_commit=on -c max_connections=200 -c shared_buffers=32MB" \
+            -o "-c listen_addresses=127.0.0.1 -p $port -k '$data' -c fsync=on -c synchronous_commit=on -c max_connections=500 -c shared_buffers=32MB" \
             start >"$dir/start.log" 2>&1; then
             if as_owner "$bin/createdb" -h 127.0.0.1 -p "$port" -U comptoir comptoir; then
                 echo "postgresql://comptoir@127.0.0.1:$port/comptoir"

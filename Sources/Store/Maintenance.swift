@@ -5,6 +5,20 @@ extension Database {
     /// It blocks this thread until the copy is complete.
     package func backup(to path: String) throws(StoreError) { try backend.backup(to: path) }
 
+    /// The same without opening the database, and so without bringing its schema up to date.
+    package static func backup(_ location: Location, to path: String) throws(StoreError) {
+        switch location {
+        case .sqlite(let source): try SQLiteBackend(path: source, temporaryDirectory: nil).backup(to: path)
+        case .postgres(let url): try PostgresBackend(url: url).backup(to: path)
+        case .temporary: throw .unsupported("a temporary database that is not open holds nothing")
+        }
+    }
+
+    /// Puts a backup file in the place of a database that is not there yet: checked, durable, never half there.
+    package static func restore(from backup: String, toSQLite path: String) throws(StoreError) {
+        try SQLiteBackend(path: backup, temporaryDirectory: nil).backup(to: path)
+    }
+
     /// Looks for damage. An empty answer means that none was found. It reads the whole database and blocks this thread.
     package func integrityCheck() throws -> [String] {
         let backend = backend, migrator = migrator

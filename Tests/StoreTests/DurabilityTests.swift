@@ -117,7 +117,21 @@ func writeFile(_ path: String, _ content: [UInt8]) throws {
         var status = stat()
         #expect(stat(target, &status) == 0 && status.st_mode & 0o777 == 0o600)
 
-        let copy = try Database.open(.sqlite(path: target), migrations: Sample.migrations)
+        // A restored backup is a database again, and the backup file stays as it was.
+        let content = try readFile(target)
+        let restored = directory + "/restored.db"
+        try Database.restore(from: target, toSQLite: restored)
+        #expect(try readFile(target) == content)
+        try Database.backup(.sqlite(path: restored), to: directory + "/again.db")
+        #expect(throws: StoreError.self) { try Database.restore(from: directory + "/none.db", toSQLite: directory + "/x.db") }
+        #expect(throws: StoreError.self) { try Database.restore(from: target, toSQLite: restored) }
+        try writeFile(directory + "/text.txt", Array(String(repeating: "no database ", count: 900).utf8))
+        #expect(throws: StoreError.self) { try Database.restore(from: directory + "/text.txt", toSQLite: directory + "/x.db") }
+        try writeFile(directory + "/empty.db", [])
+        #expect(throws: StoreError.self) { try Database.restore(from: directory + "/empty.db", toSQLite: directory + "/x.db") }
+        #expect(access(directory + "/x.db", F_OK) != 0 && access(directory + "/none.db", F_OK) != 0)
+
+        let copy = try Database.open(.sqlite(path: restored), migrations: Sample.migrations)
         defer { copy.close() }
         #expect(copy.position >= before && copy.position <= after && copy.position.isMultiple(of: 2))
         #expect(try copy.readNow { try Sample.positions($0) } == Array(1...copy.position))

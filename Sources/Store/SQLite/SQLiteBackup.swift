@@ -23,34 +23,49 @@ extension SQLiteBackend {
     }
 
     private func copy(to part: String) throws(StoreError) {
-        let source = try SQLiteConnection(path: path, options: .init(isWriter: false))
-        defer { source.close() }
-        var copy: OpaquePointer?
+        // Neither made nor changed: it may be a database in use or an old backup.
+        let source = try Self.openExisting(path)
+        defer { sqlite3_close_v2(source) }
+        sqlite3_busy_timeout(source, 5_000)
+        let copy = try Self.openExisting(part)
         defer { sqlite3_close_v2(copy) }
-        var status = sqlite3_open_v2(part, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, nil)
-        guard status == SQLITE_OK else { throw SQLiteError.error(status, copy) }
-        guard let backup = sqlite3_backup_init(copy, "main", source.handle, "main") else {
+        guard let backup = sqlite3_backup_init(copy, "main", source, "main") else {
             throw SQLiteError.error(sqlite3_extended_errcode(copy), copy)
         }
-        status = sqlite3_backup_step(backup, -1)
+        let step = sqlite3_backup_step(backup, -1)
         let end = sqlite3_backup_finish(backup)
-        guard status == SQLITE_DONE, end == SQLITE_OK else {
-            throw SQLiteError.error(end == SQLITE_OK ? status : end, copy)
+        guard step == SQLITE_DONE, end == SQLITE_OK else {
+            throw SQLiteError.error(end == SQLITE_OK ? step : end, copy)
         }
         // One file, that needs nothing beside it.
-        status = sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", nil, nil, nil)
+        let status = sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", nil, nil, nil)
         guard status == SQLITE_OK else { throw SQLiteError.error(status, copy) }
-        try Self.check(copy)
+        guard try Self.first(copy, "PRAGMA quick_check(1)") == "ok" else {
+            throw .corrupt("\(path) cannot be copied: the copy is not sound, and was removed")
+        }
+        let tables = "SELECT COUNT(*) FROM sqlite_master WHERE name IN ('schema_migration', 'change_position')"
+        guard try Self.first(copy, tables) == "2" else { throw .corrupt("\(path) is not a database of this program") }
     }
 
-    private static func check(_ database: OpaquePointer?) throws(StoreError) {
+    private static func openExisting(_ path: String) throws(StoreError) -> OpaquePointer {
+        var database: OpaquePointer?
+        let status = sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        guard status == SQLITE_OK, let database else {
+            let error = SQLiteError.error(status, database)
+            sqlite3_close_v2(database)
+            throw error
+        }
+        return database
+    }
+
+    private static func first(_ database: OpaquePointer, _ sql: String) throws(StoreError) -> String {
         var statement: OpaquePointer?
         defer { sqlite3_finalize(statement) }
-        let status = sqlite3_prepare_v2(database, "PRAGMA quick_check(1)", -1, &statement, nil)
+        var status = sqlite3_prepare_v2(database, sql, -1, &statement, nil)
         guard status == SQLITE_OK, let statement else { throw SQLiteError.error(status, database) }
-        guard sqlite3_step(statement) == SQLITE_ROW, SQLiteColumn.text(statement, 0) == "ok" else {
-            throw .corrupt("the copy is not sound, and was removed")
-        }
+        status = sqlite3_step(statement)
+        guard status == SQLITE_ROW else { throw SQLiteError.error(status, database) }
+        return SQLiteColumn.text(statement, 0)
     }
 
     private static func synchronise(_ path: String) throws(StoreError) {

@@ -204,9 +204,6 @@ final class SQLiteConnection: Connection {
         if status != SQLITE_OK { throw SQLiteError.error(status, database) }
     }
 
-    /// The handle, for the online backup.
-    var handle: OpaquePointer? { database }
-
     func close() {
         statements.removeAll()
         if let database { sqlite3_close_v2(database) }
