@@ -72,21 +72,23 @@ package enum Receipts {
         let timestamp: Int64
     }
 
-    /// The m.receipt event of `rows`: event -> kind -> user -> {ts, thread_id}.
-    static func ephemeral(_ rows: [Row]) -> [UInt8] {
-        var content = JSONObject()
+    /// The m.receipt events of `rows`: event -> kind -> user -> {ts, thread_id}. The format has room for one receipt of a user at an
+    /// event; where he has several there (of the main timeline and of a thread), a further event carries the next one.
+    static func ephemeral(_ rows: [Row]) -> [[UInt8]] {
+        var contents: [JSONObject] = []
         for row in rows {
-            var kinds = content[row.event]?.objectValue ?? [:]
-            var users = kinds[row.kind]?.objectValue ?? [:]
-            // An event may hold an unthreaded and a threaded receipt of one user, but the format has room for one: the threaded tells more.
-            if users[row.user] != nil, row.thread.isEmpty { continue }
             var value: JSONObject = ["ts": .int(row.timestamp)]
             if !row.thread.isEmpty { value["thread_id"] = .string(row.thread) }
+            let free = contents.firstIndex { $0[row.event]?[row.kind]?[row.user] == nil }
+            var content = free.map { contents[$0] } ?? [:]
+            var kinds = content[row.event]?.objectValue ?? [:]
+            var users = kinds[row.kind]?.objectValue ?? [:]
             users[row.user] = .object(value)
             kinds[row.kind] = .object(users)
             content[row.event] = .object(kinds)
+            if let free { contents[free] = content } else { contents.append(content) }
         }
-        return (["content": .object(content), "type": "m.receipt"] as JSONObject).encoded()
+        return contents.map { (["content": .object($0), "type": "m.receipt"] as JSONObject).encoded() }
     }
 
     package static func publicMain(_ tx: ReadTx, room nid: Int64) throws -> [(user: UserID, event: EventID, position: Int64, timestamp: Int64)] {
@@ -101,7 +103,7 @@ package enum Receipts {
                 let rows = try tx.all(SQL.since, room, from, scope.user) {
                     Row(user: $0.text(0), kind: $0.text(1), thread: $0.text(2), event: $0.text(3), timestamp: $0.int(4))
                 }
-                if !rows.isEmpty { parts.rooms[room, default: .init()].ephemeral.append(ephemeral(rows)) }
+                if !rows.isEmpty { parts.rooms[room, default: .init()].ephemeral += ephemeral(rows) }
                 if let marker = try tx.first(SQL.markerSince, scope.user, room, from, row: { $0.text(0) }) {
                     parts.rooms[room, default: .init()].accountData.append(markerEvent(marker))
                 }
