@@ -26,7 +26,7 @@ export const settings =
   "M4 7h9M17 7h3M4 17h3M11 17h9M15 4.8a2.2 2.2 0 1 0 0 4.4 2.2 2.2 0 0 0 0-4.4ZM9 14.8a2.2 2.2 0 1 0 0 4.4 2.2 2.2 0 0 0 0-4.4Z";
 export const plus = "M12 5v14M5 12h14";
 export const minus = "M5 12h14";
-export const more = "M5.5 12h.1M12 12h.1M18.5 12h.1";
+export const more = "M5 12a.5.5 0 1 0 1 0 .5.5 0 1 0-1 0M11.5 12a.5.5 0 1 0 1 0 .5.5 0 1 0-1 0M18 12a.5.5 0 1 0 1 0 .5.5 0 1 0-1 0";
 export const inbox = "M4 13.5 6.5 5h11l2.5 8.5V19H4v-5.5ZM4 13.5h4.5l1 2.5h5l1-2.5H20";
 export const bell = "M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 1.5h-15L6 16.5ZM10 20.5h4";
 export const bellOff = "M6 16.5V11c0-1 .2-1.9.6-2.7M9 5.8A6 6 0 0 1 18 11v3.5M17 18H4.5L6 16.5M10 20.5h4M4 4l16 16";

@@ -39,6 +39,7 @@ type Plain =
   | "inert"
   | "tabIndex"
   | "href"
+  | "hreflang"
   | "target"
   | "rel"
   | "download"

@@ -35,7 +35,7 @@ export const kitTexts = catalogue({
     searchEmoji: "Chercher un émoji",
     noEmoji: "Aucun émoji trouvé. Essayez un autre mot.",
     send: "Envoyer",
-    uploading: (percent) => `Envoi en cours, ${percent} %`,
+    uploading: (percent) => `Envoi en cours, ${percent}\u00a0%`,
     smileys: "Visages",
     people: "Gestes et personnes",
     nature: "Nature",

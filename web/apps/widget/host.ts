@@ -3,7 +3,7 @@ import type { Identity, Page } from "../../models/widget/api.ts";
 
 export type FromHost =
   | { type: "init"; page?: Page; open?: boolean }
-  | { type: "open"; page?: Page }
+  | { type: "open"; page?: Page; draft?: string }
   | { type: "close" }
   | { type: "page"; page?: Page }
   | { type: "identify"; identity: Identity }
@@ -27,8 +27,10 @@ export class HostPage {
         const identity = identityOf(m.identity);
         if (identity) take({ type: "identify", identity });
       } else if (m.type === "init") take({ type: "init", open: m.open === true, ...(page ? { page } : {}) });
-      else if (m.type === "open" || m.type === "page") take({ type: m.type, ...(page ? { page } : {}) });
-      else if (m.type === "close" || m.type === "reset") take({ type: m.type });
+      else if (m.type === "page") take({ type: "page", ...(page ? { page } : {}) });
+      else if (m.type === "open") {
+        take({ type: "open", ...(page ? { page } : {}), ...(typeof m.draft === "string" ? { draft: m.draft } : {}) });
+      } else if (m.type === "close" || m.type === "reset") take({ type: m.type });
     });
     // Nothing secret in it, and nobody known yet to whom it could be addressed.
     window.parent.postMessage({ comptoir: 1, type: "ready" }, "*");

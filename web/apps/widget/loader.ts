@@ -5,7 +5,7 @@
  */
 type Listener = (detail: unknown) => void;
 type Api = {
-  open(): void;
+  open(draft?: string): void;
   close(): void;
   toggle(): void;
   identify(identity: unknown): void;
@@ -143,14 +143,15 @@ function start(tag: HTMLScriptElement): void {
     for (const run of listeners.get(name) ?? []) run(detail);
   }
 
-  function open(): void {
+  function open(draft?: unknown): void {
     attach();
     load();
-    if (isOpen) return;
+    const text = typeof draft === "string" ? draft.slice(0, 2000) : undefined;
+    if (isOpen) return text ? tell({ type: "open", page: where(), draft: text }) : undefined;
     isOpen = true;
     draw();
     fit();
-    tell({ type: "open", page: where() });
+    tell({ type: "open", page: where(), draft: text });
     frame?.focus();
     emit("open");
   }
@@ -257,7 +258,7 @@ function start(tag: HTMLScriptElement): void {
     if (Array.isArray(queued)) { for (const run of queued) run(api); }
     dispatchEvent(new Event("comptoir:ready"));
   };
-  if (tag.dataset.colour) paint({ colour: tag.dataset.colour });
+  paint({ colour: tag.dataset.colour, colour_dark: tag.dataset.colourDark });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
   else begin();
 }

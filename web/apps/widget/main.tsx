@@ -61,6 +61,8 @@ const host = new HostPage((m) => {
   } else if (m.type === "open") {
     shown.set(true);
     model.opened();
+    // What somebody has begun to write is his: a proposal never replaces it.
+    if (m.draft && model.draft.peek().trim() === "") model.draft.set(m.draft);
     // A keyboard that jumps up by itself is in the way on a phone.
     if (matchMedia("(pointer: fine)").matches) area?.focus();
   } else if (m.type === "close") shown.set(false);

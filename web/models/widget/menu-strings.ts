@@ -19,7 +19,7 @@ export const menuTexts = catalogue({
     systemMode: "Couleurs de l’appareil",
     language: "English",
     forget: "M’oublier sur ce navigateur",
-    forgetTitle: "Oublier cette conversation ici ?",
+    forgetTitle: "Oublier cette conversation ici\u202f?",
     forgetText: "Elle disparaît de ce navigateur et ne pourra plus y être rouverte. La boutique garde sa copie.",
     forgetYes: "Oublier",
     yourDetails: "Votre nom et votre e-mail",
