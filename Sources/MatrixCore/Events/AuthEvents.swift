@@ -7,6 +7,8 @@ package struct StateKey: Sendable, Hashable, CustomStringConvertible {
         self.key = key
     }
     package var description: String { "(\(type), \(key))" }
+    /// By bytes: two keys that differ only by Unicode normalisation are two places.
+    package static func == (a: StateKey, b: StateKey) -> Bool { a.type.sameBytes(as: b.type) && a.key.sameBytes(as: b.key) }
 }
 
 /// https://spec.matrix.org/latest/server-server-api/#auth-events-selection

@@ -14,7 +14,7 @@ package enum EventAuth {
             throw AuthFailure(rule: .federation, message: "This room does not admit users of other servers")
         }
         if event.type == EventType.aliases, version.aliasesAreSpecial {
-            guard event.stateKey == event.sender.server else {
+            guard let key = event.stateKey, key.sameBytes(as: event.sender.server) else {
                 throw AuthFailure(rule: .aliases, message: "Aliases can only be set by users of their own server")
             }
             return

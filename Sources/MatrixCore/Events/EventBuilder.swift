@@ -62,9 +62,9 @@ package struct EventBuilder: Sendable {
 
         var out: [UInt8] = []
         out.reserveCapacity(contentBytes.count + 768)
-        frame.write(content: contentBytes, hash: nil, signature: nil, into: &out)
+        frame.write(content: contentBytes, hash: nil, signatures: nil, into: &out)
         let hash = Base64.encode(SHA256.hash(out))
-        guard out.count + frame.signedExtra(key) <= EventFormat.largestEvent else { throw .tooLarge("the event") }
+        guard out.count + EventFrame.signedExtra(key) <= EventFormat.largestEvent else { throw .tooLarge("the event") }
 
         let essential: [UInt8]
         if Redaction.empties(type, version: version) {
@@ -75,13 +75,13 @@ package struct EventBuilder: Sendable {
             essential = try encode(Redaction.content(content, type: type, version: version))
         }
         out.removeAll(keepingCapacity: true)
-        frame.withoutRedacts.write(content: essential, hash: hash, signature: nil, into: &out)
+        frame.withoutRedacts.write(content: essential, hash: hash, signatures: nil, into: &out)
         let eventID = EventFormat.eventID(referenceHash: SHA256.hash(out), version: version)
-        let signature = EventSignature(server: key.server, keyID: key.keyID, signature: Base64.encode(key.key.sign(out)))
+        let signatures = key.signatures(out)
 
         return BuiltEvent(
             eventID: eventID, roomID: roomID ?? EventFormat.roomID(ofCreate: eventID), frame: frame, content: content, contentBytes: contentBytes,
-            redacts: redacts, hash: hash, signature: signature)
+            redacts: redacts, hash: hash, signatures: signatures)
     }
 
     private func encode(_ object: JSONObject) throws(EventError) -> [UInt8] {
@@ -107,11 +107,11 @@ package struct BuiltEvent: Sendable {
     /// The event that this one redacts, wherever the version puts it.
     package let redacts: EventID?
     private let hash: String
-    private let signature: EventSignature
+    private let signatures: [UInt8]
 
     fileprivate init(
         eventID: EventID, roomID: RoomID, frame: EventFrame, content: JSONObject, contentBytes: [UInt8], redacts: EventID?, hash: String,
-        signature: EventSignature
+        signatures: [UInt8]
     ) {
         self.eventID = eventID
         self.roomID = roomID
@@ -120,7 +120,7 @@ package struct BuiltEvent: Sendable {
         self.contentBytes = contentBytes
         self.redacts = redacts
         self.hash = hash
-        self.signature = signature
+        self.signatures = signatures
     }
 
     package var type: String { frame.type }
@@ -136,7 +136,7 @@ package struct BuiltEvent: Sendable {
     package var rest: [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(512)
-        frame.writeRest(hash: hash, signature: signature, into: &out)
+        frame.writeRest(hash: hash, signatures: signatures, into: &out)
         return out
     }
 
@@ -144,7 +144,7 @@ package struct BuiltEvent: Sendable {
     package func pdu() -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(contentBytes.count + 768)
-        frame.write(content: contentBytes, hash: hash, signature: signature, into: &out)
+        frame.write(content: contentBytes, hash: hash, signatures: signatures, into: &out)
         return out
     }
 
@@ -153,22 +153,6 @@ package struct BuiltEvent: Sendable {
         ClientEvent(
             eventID: eventID.rawValue, roomID: roomID.rawValue, type: type, stateKey: stateKey, sender: sender.rawValue, originServerTS: originServerTS,
             content: contentBytes, redacts: redacts?.rawValue)
-    }
-}
-
-struct EventSignature: Sendable {
-    let server: String
-    let keyID: String
-    let signature: String
-
-    func write(into out: inout [UInt8]) {
-        JSONWriter.ascii("{", &out)
-        JSONWriter.string(server, &out)
-        JSONWriter.ascii(":{", &out)
-        JSONWriter.string(keyID, &out)
-        JSONWriter.ascii(":", &out)
-        JSONWriter.string(signature, &out)
-        JSONWriter.ascii("}}", &out)
     }
 }
 
@@ -191,7 +175,7 @@ struct EventFrame: Sendable {
         return copy
     }
 
-    func write(content: [UInt8], hash: String?, signature: EventSignature?, into out: inout [UInt8]) {
+    func write(content: [UInt8], hash: String?, signatures: [UInt8]?, into out: inout [UInt8]) {
         JSONWriter.ascii("{\"auth_events\":", &out)
         Self.ids(authEvents, &out)
         JSONWriter.ascii(",\"content\":", &out)
@@ -206,16 +190,16 @@ struct EventFrame: Sendable {
         Self.member(",\"redacts\":", redacts?.rawValue, &out)
         Self.member(",\"room_id\":", roomID?.rawValue, &out)
         Self.member(",\"sender\":", sender.rawValue, &out)
-        if let signature {
+        if let signatures {
             JSONWriter.ascii(",\"signatures\":", &out)
-            signature.write(into: &out)
+            out.append(contentsOf: signatures)
         }
         Self.member(",\"state_key\":", stateKey, &out)
         Self.member(",\"type\":", type, &out)
         JSONWriter.ascii("}", &out)
     }
 
-    func writeRest(hash: String, signature: EventSignature, into out: inout [UInt8]) {
+    func writeRest(hash: String, signatures: [UInt8], into out: inout [UInt8]) {
         JSONWriter.ascii("{\"auth_events\":", &out)
         Self.ids(authEvents, &out)
         JSONWriter.ascii(",\"depth\":", &out)
@@ -225,17 +209,13 @@ struct EventFrame: Sendable {
         Self.ids(prevEvents, &out)
         Self.member(",\"redacts\":", redacts?.rawValue, &out)
         JSONWriter.ascii(",\"signatures\":", &out)
-        signature.write(into: &out)
+        out.append(contentsOf: signatures)
         JSONWriter.ascii("}", &out)
     }
 
-    /// How many bytes hash and signature will add.
-    func signedExtra(_ key: ServerKey) -> Int {
-        var out: [UInt8] = []
-        Self.hashes(String(repeating: "h", count: 43), &out)
-        JSONWriter.ascii(",\"signatures\":", &out)
-        EventSignature(server: key.server, keyID: key.keyID, signature: String(repeating: "s", count: 86)).write(into: &out)
-        return out.count
+    /// How many bytes hash and signature will add to the event without them.
+    static func signedExtra(_ key: ServerKey) -> Int {
+        ",\"hashes\":{\"sha256\":\"\"}".utf8.count + 43 + ",\"signatures\":\"}}".utf8.count + key.signaturePrefix.count + 86
     }
 
     private static func hashes(_ hash: String, _ out: inout [UInt8]) {

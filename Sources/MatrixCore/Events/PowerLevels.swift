@@ -11,24 +11,19 @@ package struct PowerLevels: Sendable, Hashable {
     package let kick: Int64
     package let invite: Int64
     package let redact: Int64
-    package let users: [String: Int64]
-    package let events: [String: Int64]
-    package let notifications: [String: Int64]
+    /// As the event has them, because Swift's dictionaries take strings that differ by normalisation for one; ask ``level(of:)`` for the level.
+    package let users: JSONObject
+    package let events: JSONObject
+    package let notifications: JSONObject
     /// Those with infinite power.
     private let creators: [String]
+    private let version: RoomVersion
 
     /// - Parameters:
     ///   - content: of the room's `m.room.power_levels`; nil when there is none, in which case only the creator has power.
     ///   - create: nil only while the create event itself is made.
     package init(content: JSON?, create: CreateInfo?, version: RoomVersion) {
         func level(_ key: String, _ otherwise: Int64) -> Int64 { Self.value(content?[key], version) ?? otherwise }
-        func levels(_ key: String) -> [String: Int64] {
-            guard let object = content?[key]?.objectValue, !object.isEmpty else { return [:] }
-            var result: [String: Int64] = [:]
-            result.reserveCapacity(object.count)
-            for (key, value) in object { result[key] = Self.value(value, version) }
-            return result
-        }
         usersDefault = level("users_default", 0)
         eventsDefault = level("events_default", 0)
         stateDefault = level("state_default", 50)
@@ -36,13 +31,14 @@ package struct PowerLevels: Sendable, Hashable {
         kick = level("kick", 50)
         invite = level("invite", 0)
         redact = level("redact", 50)
-        events = levels("events")
-        notifications = levels("notifications")
+        events = content?["events"]?.objectValue ?? [:]
+        notifications = content?["notifications"]?.objectValue ?? [:]
+        self.version = version
         creators = version.creatorsOutrank ? create?.creators ?? [] : []
         if content == nil, !version.creatorsOutrank, let creator = create?.creator {
             users = [creator: 100]
         } else {
-            users = levels("users")
+            users = content?["users"]?.objectValue ?? [:]
         }
     }
 
@@ -50,16 +46,16 @@ package struct PowerLevels: Sendable, Hashable {
 
     package func level(of user: String) -> Int64 {
         if !creators.isEmpty, creators.contains(where: { $0.sameBytes(as: user) }) { return Self.infinite }
-        return users[user] ?? usersDefault
+        return Self.value(users[user], version) ?? usersDefault
     }
 
     /// The level needed to send an event of this type.
     package func required(for type: String, isState: Bool) -> Int64 {
-        events[type] ?? (isState ? stateDefault : eventsDefault)
+        Self.value(events[type], version) ?? (isState ? stateDefault : eventsDefault)
     }
 
     /// The level needed to notify all of the room (`room`) or another group; 50 unless the room says otherwise.
-    package func requiredToNotify(_ group: String) -> Int64 { notifications[group] ?? 50 }
+    package func requiredToNotify(_ group: String) -> Int64 { Self.value(notifications[group], version) ?? 50 }
 
     package func canSend(_ user: UserID, type: String, isState: Bool) -> Bool { level(of: user) >= required(for: type, isState: isState) }
     package func canInvite(_ user: UserID) -> Bool { level(of: user) >= invite }

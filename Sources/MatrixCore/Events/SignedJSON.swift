@@ -4,12 +4,23 @@ package struct ServerKey: Sendable {
     /// `ed25519:` and a name, such as `ed25519:a_1`.
     package let keyID: String
     package let key: Ed25519.SigningKey
+    /// The JSON of an object of this key's one signature, as far as the signature itself.
+    let signaturePrefix: [UInt8]
 
     package init(server: String, keyID: String, key: Ed25519.SigningKey) {
         self.server = server
         self.keyID = keyID
         self.key = key
+        var prefix = Array("{".utf8)
+        JSONWriter.string(server, &prefix)
+        JSONWriter.ascii(":{", &prefix)
+        JSONWriter.string(keyID, &prefix)
+        JSONWriter.ascii(":\"", &prefix)
+        signaturePrefix = prefix
     }
+
+    /// `{"server":{"ed25519:1":"signature"}}`
+    func signatures(_ message: [UInt8]) -> [UInt8] { signaturePrefix + Array(Base64.encode(key.sign(message)).utf8) + Array("\"}}".utf8) }
 }
 
 /// https://spec.matrix.org/latest/appendices/#signing-json

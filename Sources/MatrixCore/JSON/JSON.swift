@@ -93,16 +93,11 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, Ex
 extension String {
     /// Equal byte for byte. Swift's `==` on strings is canonical equivalence, which JSON keys and Matrix ids must not use.
     package func sameBytes(as other: String) -> Bool {
-        var a = utf8.makeIterator(), b = other.utf8.makeIterator()
         let fast = utf8.withContiguousStorageIfAvailable { x in
             other.utf8.withContiguousStorageIfAvailable { y in x.count == y.count && UTF8Bytes.compare(x, y) == 0 }
         }
         if case .some(.some(let equal)) = fast { return equal }
-        while true {
-            let x = a.next(), y = b.next()
-            if x != y { return false }
-            if x == nil { return true }
-        }
+        return utf8.elementsEqual(other.utf8)
     }
 
     /// Order of the UTF-8 bytes, which is the order of the code points: what canonical JSON sorts by.

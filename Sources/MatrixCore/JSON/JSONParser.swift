@@ -234,12 +234,11 @@ struct JSONParser {
     /// Moves to the next quote, backslash, control character or the end; true when all bytes passed were ASCII.
     @inline(__always)
     private mutating func scanPlain() -> Bool {
-        let ones: UInt64 = 0x0101_0101_0101_0101, tops: UInt64 = 0x8080_8080_8080_8080
+        let tops = JSONScan.tops
         var seen: UInt64 = 0
         while end &- at >= 8 {
             let word = UInt64(littleEndian: UnsafeRawPointer(base + at).loadUnaligned(as: UInt64.self))
-            let quote = word ^ (ones &* 0x22), slash = word ^ (ones &* 0x5C)
-            let stop = (((word &- ones &* 0x20) & ~word) | ((quote &- ones) & ~quote) | ((slash &- ones) & ~slash)) & tops
+            let stop = JSONScan.stops(word)
             seen |= word
             if stop != 0 {
                 at &+= stop.trailingZeroBitCount / 8

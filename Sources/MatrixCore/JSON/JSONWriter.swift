@@ -154,12 +154,14 @@ package enum JSONWriter {
     }
 
     private static func escaped(_ bytes: UnsafeBufferPointer<UInt8>, _ out: inout [UInt8]) {
-        var from = 0
-        for at in bytes.indices {
-            let byte = bytes[at]
-            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+        var from = 0, at = 0
+        while true {
+            at = JSONScan.plain(bytes, from: at)
             out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[from..<at]))
-            from = at + 1
+            guard at < bytes.count else { return }
+            let byte = bytes[at]
+            at += 1
+            from = at
             out.append(UInt8(ascii: "\\"))
             switch byte {
             case 0x08: out.append(UInt8(ascii: "b"))
@@ -174,6 +176,31 @@ package enum JSONWriter {
                 out.append(Hex.digit(byte & 15))
             }
         }
-        out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[from...]))
+    }
+}
+
+/// Looks for the bytes that a string in JSON cannot hold as they are: quote, backslash, control characters. Eight at a time.
+enum JSONScan {
+    static let ones: UInt64 = 0x0101_0101_0101_0101, tops: UInt64 = 0x8080_8080_8080_8080
+
+    /// The top bit of each byte of the result that must stop the scan; the lowest one set is exact.
+    @inline(__always)
+    static func stops(_ word: UInt64) -> UInt64 {
+        let quote = word ^ (ones &* 0x22), slash = word ^ (ones &* 0x5C)
+        return (((word &- ones &* 0x20) & ~word) | ((quote &- ones) & ~quote) | ((slash &- ones) & ~slash)) & tops
+    }
+
+    @inline(__always)
+    static func plain(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+        var at = start
+        if let base = bytes.baseAddress {
+            while bytes.count &- at >= 8 {
+                let stop = stops(UInt64(littleEndian: UnsafeRawPointer(base + at).loadUnaligned(as: UInt64.self)))
+                if stop != 0 { return at &+ stop.trailingZeroBitCount / 8 }
+                at &+= 8
+            }
+        }
+        while at < bytes.count, bytes[at] >= 0x20, bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\") { at &+= 1 }
+        return at
     }
 }

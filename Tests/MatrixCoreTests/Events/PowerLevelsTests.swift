@@ -70,7 +70,35 @@ import Testing
         let content: JSON = ["users_default": try JSON.parse(text), "users": ["@bob:x": try JSON.parse(text)]]
         let levels = PowerLevels(content: content, create: nil, version: try #require(RoomVersion.named(version)))
         #expect(levels.usersDefault == value ?? 0)
-        #expect(levels.users["@bob:x"] == value)
+        #expect(levels.level(of: Self.bob) == value ?? 0)
+    }
+}
+
+/// Swift takes strings that differ by Unicode normalisation for equal; rooms must not.
+@Suite struct NormalisationTests {
+    static let composed = "\u{E9}", decomposed = "e\u{301}"
+
+    @Test func powerIsNotShared() throws {
+        let levels = PowerLevels(
+            content: ["users": [.init("@\(Self.composed):x"): 100], "events": [.init(Self.composed): 70]], create: nil, version: .standard)
+        #expect(levels.level(of: "@\(Self.composed):x") == 100)
+        #expect(levels.level(of: "@\(Self.decomposed):x") == 0)
+        #expect(levels.required(for: Self.composed, isState: false) == 70)
+        #expect(levels.required(for: Self.decomposed, isState: false) == 0)
+        let create = CreateInfo(
+            eventID: EventID(trusted: "$c"), sender: UserID(trusted: "@a:x"), content: ["additional_creators": [.string("@\(Self.composed):x")]], version: .standard)
+        #expect(create.isCreator("@\(Self.composed):x"))
+        #expect(!create.isCreator("@\(Self.decomposed):x"))
+    }
+
+    @Test func placesAreTwo() {
+        #expect(StateKey("x", Self.composed) != StateKey("x", Self.decomposed))
+        var state = RoomStateMap()
+        for key in [Self.composed, Self.decomposed] {
+            state.set(AuthStateEvent(eventID: EventID(trusted: "$e"), type: "x", stateKey: key, sender: UserID(trusted: "@a:x"), content: .string(key)))
+        }
+        #expect(state.events.count == 2)
+        #expect(state.event("x", Self.composed)?.content == .string(Self.composed))
     }
 }
 
