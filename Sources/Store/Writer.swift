@@ -30,7 +30,7 @@ package struct StoreStatistics: Sendable, Equatable {
 /// together after one COMMIT: durable writes cost one fsync per batch instead of one each.
 final class Writer: @unchecked Sendable {
     static let batchLimit = 200
-    static let batchMicroseconds: Int64 = 20_000
+    static let batchMicroseconds: Int64 = 40_000
 
     private struct State {
         var queue = Queue<WriteJob>()

@@ -22,7 +22,7 @@ import Testing
         }
         let finished = Record<Bool>()
         async let following = follow(reader, until: { !finished.all.isEmpty })
-        let acknowledged = try await withThrowingTaskGroup(of: (kept: [Int64], thrown: Int).self) { group in
+        let written = await Result.of { try await withThrowingTaskGroup(of: (kept: [Int64], thrown: Int).self) { group in
             for (number, database) in writers.enumerated() {
                 for task in 0..<tasks {
                     group.addTask {
@@ -48,9 +48,10 @@ import Testing
                 $0.kept += $1.kept
                 $0.thrown += $1.thrown
             }
-        }
+        } }
         finished.add(true)
         var outcome = try await following
+        let acknowledged = try written.get()
         outcome.rolledBack = acknowledged.thrown
         if acknowledged.kept.sorted() != Array(1...Int64(acknowledged.kept.count)) {
             outcome.mismatches.append("the acknowledged positions have gaps or doubles")

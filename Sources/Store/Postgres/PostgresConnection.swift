@@ -8,6 +8,8 @@ final class PostgresConnection: Connection {
     private var prepared = 0
     private var nextAttempt: Int64 = 0
     private var pause: Int64 = 0
+    /// Whether the savepoint of the closure before is still to be released.
+    private var releasesFirst = false
 
     private static let maximumStatements = 400
     private static let firstPause: Int64 = 100_000
@@ -91,6 +93,7 @@ final class PostgresConnection: Connection {
 
     /// Nothing was done yet, so a connection that turns out to be lost is simply made anew.
     private func begin(_ sql: String) throws(StoreError) -> Int64 {
+        releasesFirst = false
         if isLost { try connect() }
         do {
             return try simple(sql)
@@ -125,8 +128,17 @@ final class PostgresConnection: Connection {
         PQclear(PQexec(connection, "ROLLBACK"))
     }
 
-    func savepoint(_ depth: Int) throws(StoreError) { try execute("SAVEPOINT s\(depth)") }
-    func release(_ depth: Int) throws(StoreError) { try execute("RELEASE SAVEPOINT s\(depth)") }
+    func savepoint(_ depth: Int) throws(StoreError) {
+        let release = releasesFirst && depth == 0 ? "RELEASE SAVEPOINT s0; " : ""
+        releasesFirst = false
+        try execute(release + "SAVEPOINT s\(depth)")
+    }
+
+    /// The outermost one is released together with the next one, or by COMMIT: a round trip less for each closure.
+    func release(_ depth: Int) throws(StoreError) {
+        if depth == 0 { releasesFirst = true } else { try execute("RELEASE SAVEPOINT s\(depth)") }
+    }
+
     func rollBack(to depth: Int) throws(StoreError) {
         try execute("ROLLBACK TO SAVEPOINT s\(depth); RELEASE SAVEPOINT s\(depth)")
     }

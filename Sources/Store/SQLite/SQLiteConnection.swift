@@ -116,10 +116,8 @@ final class SQLiteConnection: Connection {
         while true {
             let status = sqlite3_step(pointer)
             if status == SQLITE_ROW {
-                if try row(Row(source: .sqlite(pointer))) { continue }
-                // Ends a statement that changes rows: its foreign keys are checked only now.
-                try check(sqlite3_reset(pointer))
-                break
+                // The first step of a statement with RETURNING does all its work: it may be left at any row.
+                if try !row(Row(source: .sqlite(pointer))) { break }
             } else if status == SQLITE_DONE {
                 break
             } else {
