@@ -95,7 +95,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private func begin(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
         keepAlive = head.isKeepAlive
         isHead = head.method == .HEAD
-        isHTTP10 = head.version < .http1_1
+        isHTTP10 = head.version.major == 1 && head.version.minor == 0
         path = head.uri
         arm(context, Self.requestTimeout)
         let halves = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)

@@ -1,0 +1,63 @@
+package import Logging
+import MatrixCore
+package import ServerKit
+import Store
+
+/// One running server: database, features, jobs and the socket. Booted by `comptoir serve`, by `comptoir demo` and by tests.
+package final class Server: Sendable {
+    package let context: Context
+    package let router: Router
+    private let http: HTTPServer?
+    private let jobs: [Task<Void, Never>]
+    package var port: Int { http?.port ?? 0 }
+
+    /// Everything but the socket: opens the database, brings it up to date, starts the features.
+    package static func open(_ config: Config, clock: any Clock = SystemClock(), entropy: any Entropy = SystemEntropy(), log: Logger) async throws -> Server {
+        try await Server(config, clock: clock, entropy: entropy, log: log, listen: false)
+    }
+
+    /// Opens, and listens.
+    package static func start(_ config: Config, clock: any Clock = SystemClock(), entropy: any Entropy = SystemEntropy(), log: Logger) async throws -> Server {
+        try await Server(config, clock: clock, entropy: entropy, log: log, listen: true)
+    }
+
+    private init(_ config: Config, clock: any Clock, entropy: any Entropy, log: Logger, listen: Bool) async throws {
+        let features = Features(), all = features.all
+        let location: Database.Location = config.databaseURL.map { .postgres(url: $0) } ?? .sqlite(path: config.dataDirectory + "/comptoir.db")
+        try DataDirectory.prepare(config.dataDirectory)
+        let db = try Database.open(location, migrations: Store.migrations + all.flatMap(\.migrations))
+        let context: Context
+        do {
+            let key = try System.identity(db, config: config, entropy: entropy)
+            let hub = ChangeHub(position: db.position, ephemeral: clock.now * 1000)
+            db.onCommit { hub.committed($0) }
+            context = Context(config: config, db: db, clock: clock, entropy: entropy, signing: key, ports: features.ports, hub: hub, log: log, features: all)
+            for feature in all { try await feature.start(context) }
+        } catch {
+            db.close()
+            throw error
+        }
+        self.context = context
+        router = Router(all.flatMap(\.routes) + Pages.routes(config))
+        http = listen ? try await HTTPServer.start(host: config.listenHost, port: config.listenPort, router: router, context: context) : nil
+        jobs = listen ? (all.flatMap(\.jobs) + [Self.housekeeping]).map { job in Task { await Self.repeatedly(job, context) } } : []
+    }
+
+    private static let housekeeping = Job("forget idle listeners", every: 60_000) { c in c.hub.forgetIdle(before: c.clock.now - 600_000) }
+
+    private static func repeatedly(_ job: Job, _ context: Context) async {
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: .milliseconds(job.every)) } catch { return }   // cancelled: the server ends
+            do { try await job.run(context) } catch {
+                context.log.error("job failed, it runs again", metadata: ["job": "\(job.name)", "error": "\(error)"])
+            }
+        }
+    }
+
+    /// Lets running requests end, then closes the database.
+    package func stop(within seconds: Int = 10) async {
+        for job in jobs { job.cancel() }
+        await http?.stop(within: seconds)
+        context.db.close()
+    }
+}

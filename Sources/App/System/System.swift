@@ -1,0 +1,113 @@
+import MatrixCore
+import ServerKit
+import Store
+
+/// What belongs to no feature: the server's identity, discovery, health and metrics.
+///
+/// Invariants: the server name and the signing key are made once and never change; a database of another server name is refused.
+enum System {
+    static let feature = Feature("system", migrations: [schema], routes: routes)
+
+    static let schema = Migration(5, "system: server identity", """
+        CREATE TABLE server_identity (
+            name TEXT NOT NULL PRIMARY KEY,
+            value BLOB NOT NULL
+        )
+        """)
+
+    enum Failure: Error, CustomStringConvertible {
+        case otherServerName(stored: String, asked: String)
+        case badKey
+        var description: String {
+            switch self {
+            case .otherServerName(let stored, let asked):
+                "This database belongs to the server name '\(stored)', not '\(asked)'. A server name can never be changed: start with --server-name \(stored), or take another data directory."
+            case .badKey: "The signing key in the database is damaged. Restore a backup."
+            }
+        }
+    }
+
+    /// Reads the identity, or makes it at the first start.
+    static func identity(_ db: Database, config: Config, entropy: any Entropy) throws -> ServerKey {
+        let name = config.serverName
+        let fresh = (seed: entropy.bytes(32), id: "ed25519:" + entropy.lowerToken(6))
+        let stored = try db.writeNow { tx -> (name: [UInt8], seed: [UInt8], id: [UInt8]) in
+            func value(_ key: String, _ initial: [UInt8]) throws -> [UInt8] {
+                if let old = try tx.first("SELECT value FROM server_identity WHERE name = ?", key, row: { $0.bytes(0) }) { return old }
+                try tx.run("INSERT INTO server_identity(name, value) VALUES (?, ?)", key, initial)
+                return initial
+            }
+            return (try value("server_name", Array(name.utf8)), try value("signing_seed", fresh.seed), try value("signing_key_id", Array(fresh.id.utf8)))
+        }
+        let storedName = String(decoding: stored.name, as: UTF8.self)
+        guard storedName == name else { throw Failure.otherServerName(stored: storedName, asked: name) }
+        guard let key = Ed25519.SigningKey(seed: stored.seed) else { throw Failure.badKey }
+        return ServerKey(id: String(decoding: stored.id, as: UTF8.self), key: key)
+    }
+
+    static let routes: [Route] = [
+        Route(.get, "/_matrix/client/versions", auth: .none, limit: .none, versions),
+        Route(.get, "/.well-known/matrix/client", auth: .none, limit: .none, wellKnown),
+        Route(.get, "/.well-known/matrix/support", auth: .none, limit: .none) { _, _ in throw MatrixError.notFound("No contact is configured.") },
+        Route(.get, "/_comptoir/health", auth: .none, limit: .none, health),
+        Route(.get, "/_comptoir/metrics", auth: .none, limit: .none, metrics),
+        Route(.get, "/_comptoir/start", auth: .none, limit: .standard, start),
+    ]
+
+    /// GET /_matrix/client/versions. Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientversions
+    static let versions: Route.Handler = { _, _ in
+        .json([
+            "versions": ["r0.5.0", "r0.6.0", "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12", "v1.13", "v1.14", "v1.15", "v1.16"],
+            "unstable_features": [
+                "org.matrix.e2e_cross_signing": false,
+                "org.matrix.msc2285.stable": true,
+                "org.matrix.msc3440.stable": true,
+                "org.matrix.msc3771": true,
+                "org.matrix.msc3773": true,
+                "uk.tcpip.msc4133.stable": true,
+            ],
+        ])
+    }
+
+    /// GET /.well-known/matrix/client: where clients reach this server.
+    static let wellKnown: Route.Handler = { _, c in
+        .json(["m.homeserver": ["base_url": .string(c.publicURL)]])
+    }
+
+    /// GET /_comptoir/health: 200 when the database answers, 503 otherwise.
+    static let health: Route.Handler = { _, c in
+        do {
+            let position = try await c.db.read { try $0.position }
+            return .json(["status": "ok", "position": .int(position)])
+        } catch {
+            c.log.error("health check failed", metadata: ["error": "\(error)"])
+            return .json(["status": "unavailable"], status: 503)
+        }
+    }
+
+    /// GET /_comptoir/metrics: Prometheus text. Only from this machine: metrics tell how busy a business is.
+    static let metrics: Route.Handler = { request, c in
+        guard request.remote == "127.0.0.1" || request.remote == "::1" || c.config.trustedProxies.contains(request.remote) else {
+            throw MatrixError.forbidden("Metrics are answered to this machine only.")
+        }
+        return .text(c.metrics.prometheus, type: "text/plain; version=0.0.4; charset=utf-8")
+    }
+
+    /// GET /_comptoir/start: what the start page shows.
+    static let start: Route.Handler = { _, c in
+        let signIns: [JSON] = c.config.demoSignIns.map {
+            ["name": .string($0.name), "user": .string($0.user), "password": .string($0.password), "role": .string($0.role)]
+        }
+        return .json([
+            "server_name": .string(c.serverName),
+            "base_url": .string(c.publicURL),
+            "demo": signIns.isEmpty ? .null : ["sign_ins": .array(signIns)],
+            "inbox_key": c.config.startInbox.map { .string($0) } ?? .null,
+        ])
+    }
+}
+
+extension Context {
+    /// Where clients reach this server, without a slash at the end.
+    var publicURL: String { config.publicURL ?? "http://\(config.listenHost):\(config.listenPort)" }
+}

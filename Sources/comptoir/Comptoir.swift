@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// The one executable.
+@main struct Comptoir: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "comptoir",
+        abstract: "A self-hosted messaging platform for customer experience: a Matrix homeserver with a customer-service desk in it.",
+        version: "0.1.0",
+        subcommands: [Serve.self, Demo.self])
+}
