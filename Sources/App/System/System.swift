@@ -42,7 +42,7 @@ enum System {
         let storedName = String(decoding: stored.name, as: UTF8.self)
         guard storedName == name else { throw Failure.otherServerName(stored: storedName, asked: name) }
         guard let key = Ed25519.SigningKey(seed: stored.seed) else { throw Failure.badKey }
-        return ServerKey(id: String(decoding: stored.id, as: UTF8.self), key: key)
+        return ServerKey(server: name, keyID: String(decoding: stored.id, as: UTF8.self), key: key)
     }
 
     static let routes: [Route] = [
