@@ -7,13 +7,13 @@ package import ServerKit
 /// The whole server, one line a feature. The order is the order of migrations' owners and of sync sources.
 struct Features {
     let accounts = Accounts()
-    let rooms = Rooms()
+    let rooms = RoomService()
     let media = Media()
     let desk = Desk()
 
     var all: [Feature] { [System.feature, accounts.feature, rooms.feature, media.feature, desk.feature] }
 
     var ports: Ports {
-        Ports(sessions: accounts.sessions, users: accounts.directory, rooms: rooms.writing, timelines: rooms.reading, media: media.storing)
+        Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media)
     }
 }

@@ -25,7 +25,7 @@ package final class Server: Sendable {
         let features = Features(), all = features.all
         let location: Database.Location = config.databaseURL.map { .postgres(url: $0) } ?? .sqlite(path: config.dataDirectory + "/comptoir.db")
         try DataDirectory.prepare(config.dataDirectory)
-        let db = try Database.open(location, migrations: Store.migrations + all.flatMap(\.migrations))
+        let db = try Database.open(location, migrations: all.flatMap(\.migrations))
         let context: Context
         do {
             let key = try System.identity(db, config: config, entropy: entropy)
@@ -38,9 +38,18 @@ package final class Server: Sendable {
             throw error
         }
         self.context = context
-        router = Router(all.flatMap(\.routes) + Pages.routes(config))
+        router = Router(all.flatMap(\.routes) + (try Self.pages(config, log)))
         http = listen ? try await HTTPServer.start(host: config.listenHost, port: config.listenPort, router: router, context: context) : nil
         jobs = listen ? (all.flatMap(\.jobs) + [Self.housekeeping]).map { job in Task { await Self.repeatedly(job, context) } } : []
+    }
+
+    /// The built web pages, where they are.
+    private static func pages(_ config: Config, _ log: Logger) throws -> [Route] {
+        guard let directory = StaticFiles.directory(config) else {
+            log.notice("the web pages are not built or not found: only the API is served", metadata: ["hint": "set 'web' to the directory web/dist"])
+            return []
+        }
+        return try StaticFiles(directory: directory).routes()
     }
 
     private static let housekeeping = Job("forget idle listeners", every: 60_000) { c in c.hub.forgetIdle(before: c.clock.now - 600_000) }

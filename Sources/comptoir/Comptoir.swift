@@ -6,5 +6,5 @@ import ArgumentParser
         commandName: "comptoir",
         abstract: "A self-hosted messaging platform for customer experience: a Matrix homeserver with a customer-service desk in it.",
         version: "0.1.0",
-        subcommands: [Serve.self, Demo.self])
+        subcommands: [Serve.self])
 }

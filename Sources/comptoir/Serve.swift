@@ -40,6 +40,10 @@ struct ServerOptions: ParsableArguments {
     @Flag(help: "Cheap password hashing (tests, benchmarks).") var cheapPasswordHashing = false
     @Flag(help: "Outbound requests may go to loopback addresses (tests).") var allowLoopbackEgress = false
 
+    func load() throws -> Config {
+        do { return try ConfigLoader.load(file: config, flags: given) } catch { throw ValidationError("\(error)") }
+    }
+
     /// Settings given as flags, under their names in the configuration file.
     var given: [(key: String, value: String)] {
         var settings: [(key: String, value: String)] = []

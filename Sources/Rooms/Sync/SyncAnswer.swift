@@ -39,8 +39,8 @@ struct SyncAnswer {
     }
     var next: SyncToken
     var joined: [(room: RoomID, data: JoinedRoom)] = []
-    var invited: [(room: RoomID, state: [UInt8])] = []
-    var knocked: [(room: RoomID, state: [UInt8])] = []
+    var invited: [(room: RoomID, data: [UInt8])] = []
+    var knocked: [(room: RoomID, data: [UInt8])] = []
     var left: [(room: RoomID, data: LeftRoom)] = []
     var parts = SyncParts()
 
@@ -134,8 +134,5 @@ struct JSONBytes {
             write(&self, room.data)
         }
         raw("}")
-    }
-    mutating func rooms(_ name: String, _ rooms: [(room: RoomID, state: [UInt8])], _ first: inout Bool, _ write: (inout JSONBytes, [UInt8]) -> Void) {
-        self.rooms(name, rooms.map { (room: $0.room, data: $0.state) }, &first, write)
     }
 }

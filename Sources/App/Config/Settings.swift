@@ -1,0 +1,146 @@
+import MatrixCore
+package import ServerKit
+
+/// One setting as it stands in the file: its key, how its value is read, and what the example file says of it.
+package struct Setting: Sendable {
+    package let key: String
+    /// The doc comment of the field in `Config`; a test compares them.
+    package let text: String
+    /// The field of `Config` that carries the comment.
+    package let field: String
+    /// What the example file shows behind the key.
+    package let example: String
+    /// Whether the value must not be shown.
+    package let isSecret: Bool
+    /// Says what was expected when the value does not fit.
+    let apply: @Sendable (inout Config, String) -> String?
+    let reset: @Sendable (inout Config) -> Void
+
+    /// `COMPTOIR_SERVER_NAME` for `server_name`.
+    package var variable: String { "COMPTOIR_" + key.uppercased() }
+
+    private init<Value>(_ key: String, _ field: String, _ path: any WritableKeyPath<Config, Value> & Sendable, example: String, isSecret: Bool = false,
+                        _ text: String, expected: String, read: @escaping @Sendable (String) -> Value?) {
+        self.key = key; self.field = field; self.example = example; self.text = text; self.isSecret = isSecret
+        apply = { config, value in
+            guard let value = read(value) else { return expected }
+            config[keyPath: path] = value
+            return nil
+        }
+        reset = { $0[keyPath: path] = Config()[keyPath: path] }
+    }
+
+    private static func flag(_ key: String, _ field: String, _ path: any WritableKeyPath<Config, Bool> & Sendable, _ text: String) -> Setting {
+        Setting(key, field, path, example: Config()[keyPath: path] ? "true" : "false", text, expected: "true or false") {
+            switch $0.lowercased() {
+            case "true", "yes", "on", "1": true
+            case "false", "no", "off", "0": false
+            default: nil
+            }
+        }
+    }
+
+    /// In the order of `Config`.
+    package static let all: [Setting] = [
+        Setting("server_name", "serverName", \.serverName, example: "chat.example.org",
+                "The Matrix server name, the part after the colon in user ids. It can never be changed later.",
+                expected: "a host name, with a port if need be") { ServerName(rawValue: $0)?.rawValue },
+        Setting("listen", "listenHost", \.listen, example: "127.0.0.1:8008",
+                "Address and port to listen on. Port 0 takes a free one.",
+                expected: "HOST:PORT, for example 127.0.0.1:8008 or [::1]:8008", read: listenAddress),
+        Setting("data", "dataDirectory", \.dataDirectory, example: "/var/lib/comptoir",
+                "Directory of the embedded database, media and keys.", expected: "a directory") { $0 },
+        Setting("database", "databaseURL", \.databaseURL, example: "", isSecret: true,
+                "PostgreSQL URL; empty for the embedded SQLite.", expected: "a URL that starts with postgresql://") {
+            $0.hasPrefix("postgresql://") || $0.hasPrefix("postgres://") ? .some(.some($0)) : nil
+        },
+        Setting("public_url", "publicURL", \.publicURL, example: "https://chat.example.org",
+                "Where clients reach the server (scheme, host, port); made from the listening address when empty.",
+                expected: "a URL that starts with https:// or http://, without a path", read: publicAddress),
+        Setting("web", "webDirectory", \.webDirectory, example: "web/dist",
+                "Directory of the built web pages (`web/dist`); pages are not served when it does not exist.", expected: "a directory") { .some($0) },
+        flag("open_registration", "openRegistration", \.openRegistration, "Anyone may make an account with m.login.dummy. Off by default."),
+        flag("guest_registration", "guestRegistration", \.guestRegistration, "Guests may register. Off by default."),
+        Setting("registration_secret", "registrationSecret", \.registrationSecret, example: "", isSecret: true,
+                "Tokens for m.login.registration_token are made by `comptoir user token`.", expected: "a text") { .some($0) },
+        flag("no_rate_limits", "noRateLimits", \.noRateLimits, "No rate limits: for tests and benchmarks."),
+        flag("cheap_password_hashing", "cheapPasswordHashing", \.cheapPasswordHashing, "Argon2id with the least cost: for tests and benchmarks."),
+        flag("allow_loopback_egress", "allowLoopbackEgress", \.allowLoopbackEgress, "Outbound requests may go to loopback addresses: for tests."),
+        Setting("appservices", "appservices", \.appservices, example: "",
+                "Registration files of application services.", expected: "file names with commas between them", read: list),
+        Setting("default_room_version", "defaultRoomVersion", \.defaultRoomVersion, example: "12",
+                "Room version of new rooms.", expected: "one of " + roomVersions.joined(separator: ", ")) { roomVersions.contains($0) ? $0 : nil },
+        Setting("max_upload", "maxUploadBytes", \.maxUploadBytes, example: "100M",
+                "Largest upload, in bytes.", expected: "a number of bytes, or of K, M or G, at least 1", read: bytes),
+        flag("unauthenticated_media", "unauthenticatedMedia", \.unauthenticatedMedia,
+             "Media may be fetched without a token on the old paths (`/_matrix/media/v3/download`) for old clients."),
+        Setting("trusted_proxies", "trustedProxies", \.trustedProxies, example: "127.0.0.1",
+                "Addresses of reverse proxies whose X-Forwarded-For is believed.", expected: "IP addresses with commas between them") { text in
+            let addresses = list(text) ?? []
+            return addresses.allSatisfy { $0.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) || $0 == 46 || $0 == 58 } } ? addresses : nil
+        },
+        flag("public_rooms_without_auth", "publicRoomsWithoutAuth", \.publicRoomsWithoutAuth, "Public rooms may be listed without signing in."),
+        Setting("log_level", "logLevel", \.logLevel, example: "info",
+                "trace, debug, info, notice, warning, error.", expected: "trace, debug, info, notice, warning or error") {
+            ["trace", "debug", "info", "notice", "warning", "error"].contains($0) ? $0 : nil
+        },
+    ]
+
+    private static let roomVersions = RoomVersion.all.map(\.id)
+
+    /// `HOST:PORT` or `[IPv6]:PORT`.
+    @Sendable private static func listenAddress(_ text: String) -> Config.Listen? {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else { return nil }
+        var host = text[..<colon]
+        if host.first == "[", host.last == "]" { host = host.dropFirst().dropLast() } else if host.contains(":") { return nil }
+        guard !host.isEmpty, !host.contains(" ") else { return nil }
+        return Config.Listen(host: String(host), port: port)
+    }
+
+    @Sendable private static func publicAddress(_ text: String) -> String?? {
+        guard let scheme = ["https://", "http://"].first(where: { text.hasPrefix($0) }) else { return nil }
+        var rest = text.dropFirst(scheme.count)
+        while rest.last == "/" { rest.removeLast() }
+        guard ServerName.isValid(String(rest)) else { return nil }
+        return .some(scheme + rest)
+    }
+
+    @Sendable private static func list(_ text: String) -> [String]? {
+        text.split(separator: ",").map { String($0.filter { $0 != " " }) }.filter { !$0.isEmpty }
+    }
+
+    @Sendable private static func bytes(_ text: String) -> Int64? {
+        let units: [Character: Int64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
+        let unit = text.last.flatMap { units[Character($0.uppercased())] }
+        guard let number = Int64(unit == nil ? text[...] : text.dropLast()), number > 0, number <= .max / (unit ?? 1) else { return nil }
+        return number * (unit ?? 1)
+    }
+
+    // MARK: the example file
+
+    /// What `comptoir config` prints.
+    package static var exampleFile: String {
+        var text = """
+            # Settings of comptoir: `comptoir serve --config FILE`.
+            #
+            # One `key = value` a line; a line that starts with # is a comment. Every setting can be given in the environment as
+            # well (COMPTOIR_SERVER_NAME, ...) and most of them as a flag (--server-name); flags win over the environment,
+            # the environment over this file. A key that is not known refuses to start.
+            """
+        for setting in all {
+            text += "\n\n# \(setting.text)\n#\(setting.key) =\(setting.example.isEmpty ? "" : " " + setting.example)"
+        }
+        return text + "\n"
+    }
+}
+
+extension Config {
+    struct Listen: Sendable {
+        var host: String
+        var port: Int
+    }
+    var listen: Listen {
+        get { Listen(host: listenHost, port: listenPort) }
+        set { listenHost = newValue.host; listenPort = newValue.port }
+    }
+}
