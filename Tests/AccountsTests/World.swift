@@ -1,0 +1,94 @@
+import Accounts
+import MatrixCore
+import ServerKit
+import Store
+import Synchronization
+import TestKit
+
+/// A server with the Accounts feature and rooms that are only lists of members.
+struct World {
+    let accounts = Accounts()
+    let rooms = ListedRooms()
+    let app: TestApp
+
+    init(config change: (inout Config) -> Void = { _ in }) async throws {
+        app = try await TestApp([accounts.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms), config: change)
+    }
+
+    var c: Context { app.context }
+
+    /// Appends a state event as Rooms would: the observers see it inside the transaction.
+    func state(_ room: RoomID, _ type: String, key: String = "", by user: TestUser, _ content: JSON) async throws {
+        let c = c, rooms = rooms, id = user.id
+        let members = [UserID(trusted: key)] + rooms.members(room)
+        try await c.db.write { tx in
+            let position = tx.nextPosition()
+            if type == "m.room.member" { rooms.set(room, UserID(trusted: key), isIn: content["membership"] == "join") }
+            let event = AppendedEvent(position: position, room: room, id: EventID(trusted: "$\(position)"), type: type, stateKey: key, sender: id,
+                                      timestamp: c.clock.now, content: content)
+            for observer in c.observers { try observer.appended(c, tx, event) }
+            for member in members { tx.touch(.user(member.rawValue)) }
+        }
+    }
+    func join(_ user: TestUser, _ room: RoomID) async throws { try await state(room, "m.room.member", key: user.id.rawValue, by: user, ["membership": "join"]) }
+    func leave(_ user: TestUser, _ room: RoomID) async throws { try await state(room, "m.room.member", key: user.id.rawValue, by: user, ["membership": "leave"]) }
+
+    func user(_ path: String, _ user: TestUser) -> String { "/_matrix/client/v3/user/\(user.path)/\(path)" }
+}
+
+/// Rooms that are lists of members, and a note of what was asked of them.
+final class ListedRooms: RoomWriting, RoomReading {
+    private struct State {
+        var members: [RoomID: Set<UserID>] = [:]
+        var profileChanges: [UserID] = []
+    }
+    private let state = Mutex(State())
+
+    var profileChanges: [UserID] { state.withLock { $0.profileChanges } }
+    func members(_ room: RoomID) -> [UserID] { state.withLock { ($0.members[room] ?? []).sorted() } }
+    func set(_ room: RoomID, _ user: UserID, isIn: Bool) {
+        state.withLock { state in
+            if isIn { state.members[room, default: []].insert(user) } else { state.members[room]?.remove(user) }
+        }
+    }
+
+    func create(_ c: Context, _ tx: WriteTx, _ creation: RoomCreation) throws -> RoomID { throw MatrixError.forbidden() }
+    func append(_ c: Context, _ tx: WriteTx, _ event: NewEvent) throws -> EventID { throw MatrixError.forbidden() }
+    func setMembership(_ c: Context, _ tx: WriteTx, room: RoomID, target: UserID, membership: String, by sender: UserID, content: JSONObject,
+                       timestamp: Int64?) throws -> EventID {
+        set(room, target, isIn: membership == "join")
+        return EventID(trusted: "$\(tx.nextPosition())")
+    }
+    func redact(_ c: Context, _ tx: WriteTx, room: RoomID, event: EventID, by sender: UserID, reason: String?) throws -> EventID { throw MatrixError.forbidden() }
+    func setReceipt(_ c: Context, _ tx: WriteTx, room: RoomID, user: UserID, event: EventID, isPrivate: Bool) throws -> Bool { false }
+    func setTyping(_ c: Context, room: RoomID, user: UserID, isTyping: Bool, timeout: Int64) async {}
+    func profileChanged(_ c: Context, _ tx: WriteTx, user: UserID) throws { state.withLock { $0.profileChanges.append(user) } }
+
+    func timeline(_ c: Context, _ tx: ReadTx, room: RoomID, before: Int64?, limit: Int, types: [String]) throws -> [(position: Int64, json: [UInt8])] { [] }
+    func event(_ c: Context, _ tx: ReadTx, room: RoomID, event: EventID) throws -> (position: Int64, json: [UInt8])? { nil }
+    func membership(_ tx: ReadTx, room: RoomID, user: UserID) throws -> String? { members(room).contains(user) ? "join" : nil }
+    func joinedMembers(_ tx: ReadTx, room: RoomID) throws -> [UserID] { members(room) }
+    func joinedRooms(_ tx: ReadTx, user: UserID) throws -> [RoomID] { state.withLock { $0.members.filter { $1.contains(user) }.map(\.key).sorted() } }
+    func neighbours(_ tx: ReadTx, of user: UserID) throws -> [UserID] {
+        state.withLock { state in
+            var near: Set<UserID> = []
+            for members in state.members.values where members.contains(user) { near.formUnion(members) }
+            near.remove(user)
+            return near.sorted()
+        }
+    }
+    func receipts(_ tx: ReadTx, room: RoomID) throws -> [(user: UserID, event: EventID, position: Int64, timestamp: Int64)] { [] }
+    func typing(room: RoomID) -> [UserID] { [] }
+}
+
+extension TestUser {
+    /// The `auth` of a request that needs the password.
+    func auth(session: String? = nil, password: String? = nil) -> JSON {
+        var auth: JSONObject = ["type": "m.login.password", "identifier": ["type": "m.id.user", "user": JSON(id)], "password": .string(password ?? self.password)]
+        if let session { auth["session"] = .string(session) }
+        return .object(auth)
+    }
+}
+
+let v3 = "/_matrix/client/v3"
+let v1 = "/_matrix/client/v1"
