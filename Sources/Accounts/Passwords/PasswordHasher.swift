@@ -6,11 +6,12 @@ import Synchronization
 /// Argon2id on a few threads of its own. Hashing costs tens of milliseconds of processor time by design; here it never holds
 /// up a thread that serves requests, and a flood of sign-ins is refused instead of queued without end.
 final class PasswordHasher: Sendable {
-    private static let maxWaiting = 256
+    private let maxWaiting: Int
     private let queues: [DispatchQueue]
     private let state = Mutex((waiting: 0, next: 0))
 
-    init(threads: Int) {
+    init(threads: Int, maxWaiting: Int = 256) {
+        self.maxWaiting = maxWaiting
         queues = (0..<max(1, threads)).map { DispatchQueue(label: "comptoir.passwords.\($0)") }
     }
 
@@ -30,7 +31,7 @@ final class PasswordHasher: Sendable {
 
     private func run<T: Sendable>(_ work: @escaping @Sendable () -> T) async throws -> T {
         let queue = state.withLock { state -> DispatchQueue? in
-            guard state.waiting < Self.maxWaiting else { return nil }
+            guard state.waiting < maxWaiting else { return nil }
             state.waiting += 1
             state.next = (state.next + 1) % queues.count
             return queues[state.next]
