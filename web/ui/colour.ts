@@ -20,7 +20,7 @@ export function isHex(colour: unknown): colour is string {
 /** The text colour to put on `back`: the wished one when it can be read, else black or white. */
 export function readable(back: string, wished: string | undefined): string {
   if (isHex(wished) && contrast(back, wished) >= 4.5) return wished;
-  return contrast(back, "#ffffff") >= contrast(back, "#111111") ? "#ffffff" : "#111111";
+  return contrast(back, "#ffffff") >= contrast(back, "#000000") ? "#ffffff" : "#000000";
 }
 
 /** Sets the brand colours of a page, for both schemes; wrong ones leave the tokens as they are. */

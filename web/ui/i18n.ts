@@ -41,18 +41,23 @@ export function plural(l: Lang, n: number, one: string, other: string): string {
   return (rule === "one" ? one : other).replace("#", new Intl.NumberFormat(l).format(n));
 }
 
+/** The visitor's own variety of a language (`en-GB`, `fr-CA`), for dates. */
+function region(l: Lang): string {
+  return globalThis.navigator?.languages?.find((own) => own.toLowerCase().startsWith(l)) ?? l;
+}
+
 /** `14:05` */
 export function clockTime(l: Lang, at: number): string {
-  return new Intl.DateTimeFormat(l, { hour: "2-digit", minute: "2-digit" }).format(at);
+  return new Intl.DateTimeFormat(region(l), { timeStyle: "short" }).format(at);
 }
 
 /** `today`, `yesterday`, `Monday`, `3 June`, `3 June 2024`, in the language's words. */
 export function dayName(l: Lang, at: number, now: number): string {
   const days = Math.round((midnight(now) - midnight(at)) / 86_400_000);
   if (days === 0 || days === 1) return capital(new Intl.RelativeTimeFormat(l, { numeric: "auto" }).format(-days, "day"));
-  if (days > 1 && days < 7) return capital(new Intl.DateTimeFormat(l, { weekday: "long" }).format(at));
+  if (days > 1 && days < 7) return capital(new Intl.DateTimeFormat(region(l), { weekday: "long" }).format(at));
   const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
-  return new Intl.DateTimeFormat(l, { day: "numeric", month: "long", year }).format(at);
+  return new Intl.DateTimeFormat(region(l), { day: "numeric", month: "long", year }).format(at);
 }
 
 /** `now`, `5 min`, `3 h`, then the day: for lists. */
@@ -61,8 +66,8 @@ export function shortAge(l: Lang, at: number, now: number): string {
   if (minutes < 1) return l === "fr" ? "à l’instant" : "now";
   if (minutes < 60) return `${minutes} min`;
   if (minutes < 24 * 60 && midnight(at) === midnight(now)) return clockTime(l, at);
-  if (minutes < 7 * 24 * 60) return new Intl.DateTimeFormat(l, { weekday: "short" }).format(at);
-  return new Intl.DateTimeFormat(l, { day: "numeric", month: "short" }).format(at);
+  if (minutes < 7 * 24 * 60) return new Intl.DateTimeFormat(region(l), { weekday: "short" }).format(at);
+  return new Intl.DateTimeFormat(region(l), { day: "numeric", month: "short" }).format(at);
 }
 
 /** `2.4 MB`, `2,4 Mo` */
@@ -77,7 +82,7 @@ export function byteSize(l: Lang, bytes: number): string {
 }
 
 export function dateTime(l: Lang, at: number): string {
-  return new Intl.DateTimeFormat(l, { dateStyle: "full", timeStyle: "short" }).format(at);
+  return new Intl.DateTimeFormat(region(l), { dateStyle: "full", timeStyle: "short" }).format(at);
 }
 
 function midnight(at: number): number {

@@ -98,8 +98,8 @@ export function openPopup(
       anchor.setAttribute("aria-expanded", "false");
       options.onClose?.();
     });
-    // In the dialog that holds the anchor, if any: outside of it the popup would be inert.
-    (anchor.closest("dialog") ?? document.body).append(pop);
+    // Beside the anchor: in the same landmark, and in the same dialog, outside of which it would be inert.
+    (anchor.parentElement ?? document.body).append(pop);
     pop.showPopover();
     place(pop, anchor, options.prefer ?? "below");
     anchor.setAttribute("aria-expanded", "true");

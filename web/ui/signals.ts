@@ -45,11 +45,12 @@ class Cell<T> {
   }
 
   read(): T {
+    // Refreshed before the reader is known: its own read is no news to it.
+    this.refresh();
     if (listener && !listener.gone) {
       this.observers.add(listener);
       listener.sources.add(this as Cell<unknown>);
     }
-    this.refresh();
     return this.value;
   }
 
@@ -77,8 +78,16 @@ class Cell<T> {
         if ((this.state as State) === DIRTY) break;
       }
     }
-    if (this.state === DIRTY) this.#run();
+    const stale = this.state === DIRTY;
+    // Before the run: what it changes itself may mark it again.
     this.state = CLEAN;
+    if (!stale) return;
+    try {
+      this.#run();
+    } catch (error) {
+      this.state = DIRTY;
+      throw error;
+    }
   }
 
   #run(): void {
