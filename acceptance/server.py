@@ -74,7 +74,7 @@ class Server:
         while True:
             with open(self.log_path, "rb") as f:
                 f.seek(offset)
-                if b"listening" in f.read().lower():
+                if b"listens on http" in f.read():
                     break
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with status {self.process.returncode} before it listened\n{self.tail()}")
