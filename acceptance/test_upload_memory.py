@@ -19,7 +19,7 @@ def blocks():
 
 
 def test_a_100_mib_upload_and_download_stream():
-    with Server("--max-upload", str(SIZE)) as server:
+    with Server(config=f"max_upload = {SIZE}\n") as server:
         person = server.register()
         # one small round trip first, so that lazily made things are counted as at rest
         small = person.call("POST", "/_matrix/media/v3/upload", content=b"x" * MIB, headers={"Content-Type": "application/octet-stream"})
@@ -47,7 +47,7 @@ def test_a_100_mib_upload_and_download_stream():
 
 
 def test_one_byte_too_many_is_refused_and_leaves_nothing():
-    with Server("--max-upload", str(MIB)) as server:
+    with Server(config=f"max_upload = {MIB}\n") as server:
         person = server.register()
         answer = person.request("POST", "/_matrix/media/v3/upload", content=b"x" * (MIB + 1), headers={"Content-Type": "application/octet-stream"})
         assert answer.status_code == 413 and answer.json()["errcode"] == "M_TOO_LARGE"

@@ -73,6 +73,6 @@ enum Rules {
 
     /// Which migration numbers a target may use.
     static let migrations: [String: ClosedRange<Int>] = [
-        "Store": 1...9, "Accounts": 10...29, "Rooms": 30...59, "Media": 60...69, "Push": 70...79, "Desk": 80...119,
+        "Store": 1...4, "App": 5...9, "Accounts": 10...29, "Rooms": 30...59, "Media": 60...69, "Push": 70...79, "Desk": 80...119,
     ]
 }
