@@ -17,6 +17,7 @@ package final class Accounts: Sendable {
     let hasher: PasswordHasher
     let board = PresenceBoard()
     let nonces = NonceStore()
+    let waitingDevices = WaitingDevices()
 
     /// `hashingThreads`: how many passwords are hashed at the same time.
     package init(hashingThreads: Int = 2) { hasher = PasswordHasher(threads: hashingThreads) }
@@ -29,13 +30,16 @@ package final class Accounts: Sendable {
         routes += profileRoutes + userDirectoryRoutes + presenceRoutes
         routes += accountDataRoutes + tagRoutes + filterRoutes
         routes += openIDRoutes + capabilityRoutes + whoisRoutes
-        let board = board
+        let board = board, waiting = waitingDevices
         return Feature(
             "accounts", migrations: AccountSchema.migrations, routes: routes,
-            sync: [AccountDataSync(), ToDeviceSync(), PresenceSync(board: board), KeyCountSync()],
+            sync: [AccountDataSync(), ToDeviceSync(waiting: waiting), PresenceSync(board: board), KeyCountSync()],
             observers: [DirectoryObserver(), PresenceObserver(board: board)],
             jobs: jobs,
-            start: { c in try await Presence.load(c, into: board) })
+            start: { c in
+                try await Presence.load(c, into: board)
+                try await waiting.load(c)
+            })
     }
 
     private var jobs: [Job] {

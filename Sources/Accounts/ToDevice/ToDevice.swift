@@ -1,6 +1,7 @@
 import MatrixCore
 import ServerKit
 import Store
+import Synchronization
 
 /// Messages from device to device, kept until the receiver acknowledges them by its next sync token.
 /// Spec: https://spec.matrix.org/latest/client-server-api/#send-to-device-messaging
@@ -34,10 +35,10 @@ extension Accounts {
             }
         }
         guard letters.count <= ToDeviceRules.maxMessages else { throw MatrixError.tooLarge("One request sends at most \(ToDeviceRules.maxMessages) messages.") }
-        let sent = letters, now = c.clock.now
+        let sent = letters, now = c.clock.now, waiting = waitingDevices
         try await c.db.write { tx in
             guard try ToDeviceStore.begin(tx, session.userID, session.deviceID, type, transaction, now: now) else { return }
-            for letter in sent { try ToDevice.deliver(tx, letter, type: type, sender: session.userID) }
+            for letter in sent { try ToDevice.deliver(tx, waiting, letter, type: type, sender: session.userID) }
         }
         return .empty
     }
@@ -52,7 +53,7 @@ struct ToDeviceLetter: Sendable {
 
 enum ToDevice {
     /// Messages to unknown users and devices are dropped: their senders cannot know better.
-    static func deliver(_ tx: WriteTx, _ letter: ToDeviceLetter, type: String, sender: UserID) throws {
+    static func deliver(_ tx: WriteTx, _ waiting: WaitingDevices, _ letter: ToDeviceLetter, type: String, sender: UserID) throws {
         let devices: [DeviceID]
         if let device = letter.device {
             devices = try DeviceStore.exists(tx, letter.user, device) ? [device] : []
@@ -62,7 +63,23 @@ enum ToDevice {
         guard !devices.isEmpty else { return }
         let event = JSON.object(["type": .string(type), "sender": JSON(sender), "content": .object(letter.content)]).encoded()
         for device in devices { try ToDeviceStore.insert(tx, letter.user, device, position: tx.nextPosition(), event) }
+        tx.afterCommit { waiting.add(letter.user, devices) }
         tx.touch(.user(letter.user.rawValue))
+    }
+}
+
+/// Devices for which messages may wait. In memory, so that a sync that acknowledges nothing reads nothing; it is never asked
+/// what to deliver, only what to delete, and a device that is missing is found again by its next acknowledgement.
+final class WaitingDevices: Sendable {
+    private struct Key: Hashable { var user: UserID, device: DeviceID }
+    private let keys = Mutex<Set<Key>>([])
+
+    func contains(_ user: UserID, _ device: DeviceID) -> Bool { keys.withLock { $0.contains(Key(user: user, device: device)) } }
+    func add(_ user: UserID, _ devices: [DeviceID]) { keys.withLock { keys in for device in devices { keys.insert(Key(user: user, device: device)) } } }
+    func remove(_ user: UserID, _ device: DeviceID) { keys.withLock { _ = $0.remove(Key(user: user, device: device)) } }
+
+    func load(_ c: Context) async throws {
+        for (user, device) in try await c.db.read({ tx in try ToDeviceStore.devices(tx) }) { add(user, [device]) }
     }
 }
 
@@ -77,8 +94,9 @@ enum ToDeviceStore {
     static func after(_ tx: ReadTx, _ user: UserID, _ device: DeviceID, _ position: Int64, limit: Int) throws -> [(position: Int64, event: [UInt8])] {
         try tx.all(SQL.after, user, device, position, limit) { (position: $0.int(0), event: $0.bytes(1)) }
     }
-    static func hasAny(_ tx: ReadTx, _ user: UserID, _ device: DeviceID, through position: Int64) throws -> Bool {
-        try tx.exists(SQL.hasAny, user, device, position)
+    static func hasAny(_ tx: ReadTx, _ user: UserID, _ device: DeviceID) throws -> Bool { try tx.exists(SQL.hasAny, user, device) }
+    static func devices(_ tx: ReadTx) throws -> [(UserID, DeviceID)] {
+        try tx.all(SQL.devices) { (UserID(trusted: $0.text(0)), DeviceID(trusted: $0.text(1))) }
     }
     static func delete(_ tx: WriteTx, _ user: UserID, _ device: DeviceID, through position: Int64) throws { try tx.run(SQL.delete, user, device, position) }
     static func deleteAll(_ tx: WriteTx, _ user: UserID, _ device: DeviceID) throws {
@@ -94,7 +112,8 @@ enum ToDeviceStore {
             """
         static let insert = "INSERT INTO to_device (user_id, device_id, position, event) VALUES (?, ?, ?, ?)"
         static let after = "SELECT position, event FROM to_device WHERE user_id = ? AND device_id = ? AND position > ? ORDER BY position LIMIT ?"
-        static let hasAny = "SELECT 1 FROM to_device WHERE user_id = ? AND device_id = ? AND position <= ? LIMIT 1"
+        static let hasAny = "SELECT 1 FROM to_device WHERE user_id = ? AND device_id = ? LIMIT 1"
+        static let devices = "SELECT DISTINCT user_id, device_id FROM to_device"
         static let delete = "DELETE FROM to_device WHERE user_id = ? AND device_id = ? AND position <= ?"
         static let deleteTransactions = "DELETE FROM to_device_transaction WHERE user_id = ? AND device_id = ?"
         static let deleteOldTransactions = "DELETE FROM to_device_transaction WHERE at < ?"
@@ -102,6 +121,8 @@ enum ToDeviceStore {
 }
 
 struct ToDeviceSync: SyncSource {
+    let waiting: WaitingDevices
+
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
         let since = scope.since?.toDevicePosition ?? 0
         let rows = try ToDeviceStore.after(tx, scope.user, scope.device, since, limit: ToDeviceRules.perSync + 1)
@@ -110,11 +131,13 @@ struct ToDeviceSync: SyncSource {
         if rows.count > sent.count { parts.toDeviceThrough = sent.last?.position }
     }
 
-    /// Most syncs acknowledge nothing: they cost one read of an index.
     func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws {
-        let position = token.toDevicePosition
-        guard try await c.db.read({ tx in try ToDeviceStore.hasAny(tx, user, device, through: position) }) else { return }
-        try await c.db.write { tx in try ToDeviceStore.delete(tx, user, device, through: position) }
+        guard waiting.contains(user, device) else { return }
+        let position = token.toDevicePosition, waiting = waiting
+        try await c.db.write { tx in
+            try ToDeviceStore.delete(tx, user, device, through: position)
+            if try !ToDeviceStore.hasAny(tx, user, device) { tx.afterCommit { waiting.remove(user, device) } }
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+@testable import Accounts
 import MatrixCore
 import ServerKit
 import Store
@@ -72,6 +73,25 @@ import Testing
         #expect(got == Array(0..<250))
         try await acknowledge(world, bob, token)
         #expect(try await world.c.db.read { tx in try tx.exists("SELECT 1 FROM to_device") } == false)
+    }
+
+    @Test func acknowledgingNothingReadsNothing() async throws {
+        let world = try await World()
+        let bob = try await world.app.register("bob")
+        let (_, token) = try await world.app.picture(bob)
+        let before = world.c.db.statistics
+        try await acknowledge(world, bob, token)
+        #expect(world.c.db.statistics.reads == before.reads && world.c.db.position == token.position)
+    }
+
+    @Test func whatWaitsIsKnownAfterARestart() async throws {
+        let world = try await World()
+        let alice = try await world.app.register("alice"), bob = try await world.app.register("bob")
+        try await send(world, alice, .object([bob.id.rawValue: ["*": [:]]]), txn: "1").expect(200)
+        let waiting = WaitingDevices()
+        #expect(!waiting.contains(bob.id, bob.device))
+        try await waiting.load(world.c)
+        #expect(waiting.contains(bob.id, bob.device) && !waiting.contains(alice.id, alice.device))
     }
 
     @Test func convergesAndEndsWithTheDevice() async throws {
