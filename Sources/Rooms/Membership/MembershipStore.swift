@@ -72,6 +72,8 @@ package enum MembershipSQL {
         m.user_id, m.room_nid, m.membership, m.pos, m.event_id, m.sender, m.ts, m.since_pos, m.display_name, m.avatar_url, \
         m.forgotten, m.joined_ts
         """
+    /// How many they are: what a query selects besides comes after them.
+    package static let count = 12
     static let one = "SELECT \(columns) FROM membership m WHERE m.user_id = ? AND m.room_nid = ?"
     static let membership = "SELECT membership FROM membership WHERE user_id = ? AND room_nid = ?"
     static let ofUser = "SELECT \(columns) FROM membership m WHERE m.user_id = ? AND m.forgotten = 0 ORDER BY m.room_nid"

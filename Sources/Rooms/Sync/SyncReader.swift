@@ -65,8 +65,8 @@ struct SyncReader {
         let lastPos: Int64
         init(_ row: Row) {
             member = Member(row)
-            room = RoomID(trusted: row.text(11))
-            lastPos = row.int(12)
+            room = RoomID(trusted: row.text(MembershipSQL.count))
+            lastPos = row.int(MembershipSQL.count + 1)
         }
     }
 
