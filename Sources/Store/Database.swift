@@ -45,6 +45,28 @@ package final class Database: Sendable {
         }
     }
 
+    /// Opens a database as it is: nothing is made, nothing is migrated, even while another program works with it. For backups
+    /// and checks; `integrityCheck` tells where its schema and this program differ.
+    package static func openExisting(_ location: Location, migrations: [Migration], readers: Int = 1) throws(StoreError) -> Database {
+        let backend: any Backend
+        switch location {
+        case .sqlite(let path):
+            guard access(path, F_OK) == 0 else { throw .unavailable("there is no database at \(path)") }
+            backend = SQLiteBackend(path: path, temporaryDirectory: nil)
+        case .postgres(let url): backend = try PostgresBackend(url: url)
+        case .temporary: throw .unavailable("a temporary database exists only while it is open")
+        }
+        let connection = try backend.connect(isWriter: true)
+        do throws(StoreError) {
+            let migrator = try Migrator(backend.dialect, migrations)
+            let position = try connection.firstInt(PositionSQL.read) ?? 0
+            return Database(backend, migrator, connection, position: position, readers: max(1, readers))
+        } catch {
+            connection.close()
+            throw error
+        }
+    }
+
     private init(_ backend: any Backend, _ migrator: Migrator, _ connection: any Connection, position: Int64, readers: Int) {
         self.backend = backend
         self.migrator = migrator

@@ -176,3 +176,20 @@ func writeFile(_ path: String, _ content: [UInt8]) throws {
         #expect(access(String(path.dropLast("/store.db".count)), F_OK) != 0)
     }
 }
+
+@Suite struct ExistingDatabaseTests {
+    @Test func isOpenedAsItIs() throws {
+        let place = try TestBackend.sqlite.fresh()
+        let old = Migration(100, "old", "CREATE TABLE old (id INTEGER PRIMARY KEY)"), new = Migration(101, "new", "CREATE TABLE new (id INTEGER PRIMARY KEY)")
+        #expect(throws: StoreError.self) { try Database.openExisting(place.location, migrations: [old]) }
+        #expect(access(place.path, F_OK) != 0)
+        let running = try place.open([old])
+        defer { running.close() }
+        try running.writeNow { tx in _ = tx.nextPosition(); try tx.run("INSERT INTO old (id) VALUES (7)") }
+        let looked = try Database.openExisting(place.location, migrations: [old, new])
+        defer { looked.close() }
+        #expect(looked.position == 1)
+        #expect(try looked.readNow { try $0.exists("SELECT 1 FROM old WHERE id = 7") })
+        #expect(try looked.integrityCheck() == ["migration 101 \"new\" is not applied"])
+    }
+}

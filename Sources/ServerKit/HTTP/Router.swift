@@ -57,7 +57,7 @@ package struct Router: Sendable {
             guard let part = Percent.decode(raw) else { return .none }
             parts.append(part)
         }
-        if parts.last == "", parts.count > 1 { parts.removeLast() }   // a trailing slash means the same
+        if parts.last == "" { parts.removeLast() }   // a trailing slash means the same; "/" alone is the root
         if parts.count > 2, parts[0] == "_matrix", parts[1] == "client" || parts[1] == "media", parts[2] == "r0" { parts[2] = "v3" }
         var others: Set<Method> = []
         guard let (found, values) = walk(root, parts[...], [], method, &others) else {
