@@ -93,7 +93,7 @@ package final class Media: MediaStoring {
 
     /// Writes the pieces that `next` gives to the disk. Memory: at most `chunk` bytes and one piece.
     func receive(_ c: Context, limit: Int64, next: () async throws -> [UInt8]?) async throws -> Stored {
-        let files = c.mediaFiles, temporary = "\(files.incomingDirectory)/upload-\(c.entropy.token(16))"
+        let files = c.mediaFiles, temporary = files.incoming(c.entropy.token(16))
         let file = try await disk.run { try IncomingFile(path: temporary) }
         do {
             var pieces: [[UInt8]] = [], waiting = 0, total: Int64 = 0
@@ -228,6 +228,7 @@ package final class Media: MediaStoring {
         let files = c.mediaFiles, old = c.clock.now - 24 * 3_600_000, db = c.db
         let removed = try await disk.run {
             var removed = 0
+            try files.cleanIncoming(before: old)
             try files.eachDirectory { prefix, hashes in
                 let lost = try Set(hashes).subtracting(db.readNow { tx in try tx.all(SQL.contents, prefix, prefix + "g") { $0.text(0) } })
                 for sha256 in lost.sorted() where (MediaFiles.modified(files.path(of: sha256)) ?? .max) < old {

@@ -6,5 +6,7 @@ import ArgumentParser
         commandName: "comptoir",
         abstract: "A self-hosted messaging platform for customer experience: a Matrix homeserver with a customer-service desk in it.",
         version: "0.1.0",
-        subcommands: [Serve.self])
+        subcommands: [
+            Serve.self, UserCommand.self, BackupCommand.self, RestoreCommand.self, DoctorCommand.self, ConfigCommand.self, RoutesCommand.self,
+        ])
 }

@@ -31,6 +31,7 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "PostgreSQL URL instead of the embedded SQLite.") var database: String?
     @Option(help: "Where clients reach the server, when a proxy stands before it.") var publicURL: String?
     @Option(help: "Directory of the built web pages.") var web: String?
+    @Option(help: "Largest upload: a number of bytes, or of K, M or G.") var maxUpload: String?
     @Option(help: "Room version of new rooms.") var defaultRoomVersion: String?
     @Option(help: "Secret for registration by a shared secret.") var registrationSecret: String?
     @Option(help: "Registration file of an application service; may be repeated.") var appservice: [String] = []
@@ -50,7 +51,7 @@ struct ServerOptions: ParsableArguments {
         func add(_ key: String, _ value: String?) { if let value { settings.append((key, value)) } }
         add("data", data); add("listen", listen); add("server_name", serverName); add("database", database)
         add("public_url", publicURL); add("web", web); add("default_room_version", defaultRoomVersion)
-        add("registration_secret", registrationSecret); add("log_level", logLevel)
+        add("max_upload", maxUpload); add("registration_secret", registrationSecret); add("log_level", logLevel)
         if !appservice.isEmpty { add("appservices", appservice.joined(separator: ",")) }
         if openRegistration { add("open_registration", "true") }
         if noRateLimits { add("no_rate_limits", "true") }

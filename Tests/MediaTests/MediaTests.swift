@@ -88,9 +88,14 @@ import Testing
 
     @Test func theStartRemovesWhatACrashHasLeft() async throws {
         let media = try await MediaApp()
-        let left = media.app.context.mediaFiles.incomingDirectory + "/upload-old"
-        close(open(left, O_CREAT | O_WRONLY, 0o600))
+        // Of this process, of one that cannot be, of nobody, and of one that runs.
+        for name in ["\(getpid())-a", "4194305-b", "old", "1-running"] {
+            close(open(media.app.context.mediaFiles.incomingDirectory + "/" + name, O_CREAT | O_WRONLY, 0o600))
+        }
         try media.app.context.mediaFiles.prepare()
+        #expect(try media.files("incoming") == ["1-running"])
+        media.app.clock.set((Int64(time(nil)) + 25 * 3600) * 1000)
+        try await media.app.run(job: "media.sweep")
         #expect(try media.files("incoming").isEmpty)
     }
 

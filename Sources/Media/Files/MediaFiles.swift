@@ -16,7 +16,7 @@ package struct FileError: Error, CustomStringConvertible {
 ///
 ///     media/files/ab/ab12…          the uploads
 ///     media/thumbnails/ab/ab12…-320x240-scale.jpg
-///     media/incoming/…              uploads that have not ended; emptied when the server starts
+///     media/incoming/123-…          uploads of process 123 that have not ended
 ///
 /// Invariants: a file under `files` is complete, flushed to the disk and never changed; a path is made of hashes and numbers
 /// only, never of anything a client has said.
@@ -31,10 +31,23 @@ package struct MediaFiles: Sendable {
 
     package func path(of sha256: String) -> String { "\(filesDirectory)/\(sha256.prefix(2))/\(sha256)" }
 
-    /// Makes the directories and removes what an end in mid-upload has left.
+    /// A new name for something that is being written. It carries the process, so that a start knows what is left over.
+    func incoming(_ token: String) -> String { "\(incomingDirectory)/\(getpid())-\(token)" }
+
+    /// Makes the directories and removes what an end in mid-upload has left: the files of processes that are gone, and those
+    /// of this one, which has begun nothing yet. A server that runs beside a command of the command line keeps its own.
     package func prepare() throws {
         for directory in [root, filesDirectory, thumbnailsDirectory, incomingDirectory] { try Self.makeDirectory(directory) }
-        for name in try Self.list(incomingDirectory) {
+        try clean { pid in pid == getpid() || (kill(pid, 0) != 0 && errno == ESRCH) }
+    }
+
+    /// Removes what has not been written to since `old` (milliseconds since 1970), whosever it is.
+    func cleanIncoming(before old: Int64) throws {
+        for name in try Self.list(incomingDirectory) where (Self.modified(incomingDirectory + "/" + name) ?? .max) < old { unlink(incomingDirectory + "/" + name) }
+    }
+
+    private func clean(_ isLeftOver: (pid_t) -> Bool) throws {
+        for name in try Self.list(incomingDirectory) where isLeftOver(name.split(separator: "-").first.flatMap { pid_t($0) } ?? getpid()) {
             let path = incomingDirectory + "/" + name
             guard unlink(path) == 0 || errno == ENOENT else { throw FileError("remove", path) }
         }

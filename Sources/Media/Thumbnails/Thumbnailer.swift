@@ -46,7 +46,7 @@ final class Thumbnailer: Sendable {
         let key = sha256 + size.key
         let task = running.withLock { running in
             if let task = running[key] { return task }
-            let temporary = "\(files.incomingDirectory)/thumbnail-\(entropy.token(16))"
+            let temporary = files.incoming(entropy.token(16))
             let task = Task { [self] in
                 defer { self.running.withLock { $0[key] = nil } }
                 return try await pool.run { try Self.make(files, sha256, size, temporary: temporary) }

@@ -1,0 +1,88 @@
+import App
+import ArgumentParser
+import Glibc
+import MatrixCore
+import ServerKit
+import Store
+
+/// Which server a command works on.
+struct PlaceOptions: ParsableArguments {
+    @Option(help: "Settings file (see 'comptoir config').") var config: String?
+    @Option(help: "Data directory of the server.") var data: String?
+    @Option(help: "PostgreSQL URL instead of the embedded database.") var database: String?
+    @Option(help: "Matrix server name; known from the database when it is left out.") var serverName: String?
+
+    func load(further: [(key: String, value: String)] = []) throws -> Config {
+        var flags = further
+        for (key, value) in [("data", data), ("database", database), ("server_name", serverName)] {
+            if let value { flags.append((key, value)) }
+        }
+        var settings = try ConfigLoader.load(file: config, flags: flags)
+        if settings.serverName == Config().serverName, let stored = Identity.serverName(settings) { settings.serverName = stored }
+        return settings
+    }
+}
+
+enum Terminal {
+    static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 }
+    static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
+
+    static func say(_ text: String) { print(text) }
+    /// Beside the result: progress and questions.
+    static func note(_ text: String, end: String = "\n") {
+        var line = text + end
+        line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    /// Asks twice without showing what is typed; reads one line when it comes from a file or pipe.
+    static func newPassword() throws -> String {
+        guard isInteractive else {
+            guard let line = readLine(strippingNewline: true), !line.isEmpty else { throw ValidationError("Standard input must give the password on its first line.") }
+            return line
+        }
+        let first = try hidden("New password: "), second = try hidden("Again: ")
+        guard first == second else { throw ValidationError("The two passwords differ.") }
+        return first
+    }
+
+    private static func hidden(_ question: String) throws -> String {
+        var before = termios()
+        tcgetattr(STDIN_FILENO, &before)
+        var quiet = before
+        quiet.c_lflag &= ~tcflag_t(ECHO)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet)
+        defer {
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
+            note("")
+        }
+        note(question, end: "")
+        guard let line = readLine(strippingNewline: true) else { throw ValidationError("No password was given.") }
+        return line
+    }
+
+    static func confirm(_ question: String) throws {
+        guard isInteractive else { throw ValidationError("Add --yes to do this without being asked.") }
+        note(question + " [y/N] ", end: "")
+        guard let answer = readLine()?.lowercased(), answer == "y" || answer == "yes" || answer == "o" || answer == "oui" else { throw ExitCode(1) }
+    }
+}
+
+/// Says how far a long work is, once in a while.
+final class ProgressLine {
+    private var doing = "", told: Int64 = 0, isOpen = false
+
+    func tell(_ doing: String, _ done: Int, _ of: Int) {
+        let now = SystemClock().now
+        guard doing != self.doing || now - told > 500 || (of > 0 && done == of) else { return }
+        let text = of > 1 ? "\(doing): \(done) of \(of)" : doing + (done > 1 ? ": \(done)" : "")
+        if Terminal.showsProgress {
+            Terminal.note("\r\u{1B}[K" + text, end: "")
+            isOpen = true
+        } else if doing != self.doing {
+            Terminal.note(text)
+        }
+        (self.doing, told) = (doing, now)
+    }
+
+    func end() { if isOpen { Terminal.note("\r\u{1B}[K", end: ""); isOpen = false } }
+}
