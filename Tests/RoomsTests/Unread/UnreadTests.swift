@@ -1,0 +1,109 @@
+import MatrixCore
+@testable import Rooms
+import ServerKit
+import Store
+import TestKit
+import Testing
+
+struct MentionsTests {
+    @Test(arguments: [
+        ("hello bob", "bob", true), ("bob", "bob", true), ("bobby", "bob", false), ("hi, bob!", "bob", true), ("kebob", "bob", false),
+        ("kebob bob", "bob", true), ("été bob", "bob", true), ("ébob", "bob", false), ("", "bob", false), ("bob_", "bob", false), ("x", "", false),
+    ]) func wordsAreWhole(body: String, word: String, expected: Bool) {
+        #expect(Mentions.contains(Array(body.utf8), word: Array(word.utf8)) == expected)
+    }
+
+    @Test(arguments: [
+        ("m.room.message", ["body": "hi"], true), ("m.room.encrypted", ["algorithm": "m.megolm.v1.aes-sha2"], true), ("m.reaction", [:], false),
+        ("m.room.message", ["body": "hi", "msgtype": "m.notice"], false), ("m.sticker", [:], true),
+        ("m.room.message", ["body": "* hi", "m.relates_to": ["rel_type": "m.replace", "event_id": "$x"]], false), ("org.example.x", [:], false),
+    ] as [(String, JSONObject, Bool)]) func whatCounts(type: String, content: JSONObject, expected: Bool) {
+        #expect(Unread.judge(type: type, isState: false, content: content, mayNotifyRoom: false).notifies == expected)
+    }
+}
+
+struct UnreadTests {
+    private func counts(_ room: Room, _ user: TestUser) throws -> [String: Unread.Counts] {
+        let nid = try room.head().nid
+        return try room.house.read { try Unread.counts($0, room: nid, user.id) }.filter { $0.value != .init() }
+    }
+    private func reset(_ room: Room, _ user: TestUser, _ event: EventID, _ scope: Unread.Scope = .all) throws {
+        let nid = try room.head().nid
+        let pos = try #require(try room.events().first { $0.id == event }?.pos)
+        _ = try room.house.app.context.db.writeNow { try Unread.reset($0, room: nid, user.id, upTo: pos, scope) }
+    }
+
+    @Test func messagesOfOthersCountUntilTheyAreRead() async throws {
+        let house = try await House()
+        let room = try await house.open()
+        try await room.join(house.bob, house.carol)
+        let first = try await room.say("one")
+        let second = try await room.say("two")
+        #expect(try counts(room, house.bob) == ["": .init(notifications: 2)])
+        #expect(try counts(room, house.carol) == ["": .init(notifications: 2)])
+        #expect(try counts(room, house.alice) == [:])
+        try reset(room, house.bob, first)
+        #expect(try counts(room, house.bob) == ["": .init(notifications: 1)])
+        try reset(room, house.bob, second)
+        #expect(try counts(room, house.bob) == [:])
+        try reset(room, house.bob, first)
+        #expect(try counts(room, house.bob) == [:])
+        // Who answers has read.
+        try await room.say("three", as: house.carol)
+        #expect(try counts(room, house.carol) == [:])
+        #expect(try counts(room, house.alice) == ["": .init(notifications: 1)])
+    }
+
+    @Test func mentionsAreHighlights() async throws {
+        let house = try await House()
+        house.profiles.set(house.carol, Profile(displayName: "Carol Ann"))
+        let room = try await house.open()
+        try await room.join(house.bob, house.carol)
+        try await room.send("m.room.message", ["body": "bob", "m.mentions": ["user_ids": [JSON(house.carol.id), "@stranger:test"]]])
+        #expect(try counts(room, house.carol)[""] == .init(notifications: 1, highlights: 1))
+        #expect(try counts(room, house.bob)[""] == .init(notifications: 1, highlights: 0))
+        let named = try await room.say("I asked CAROL ANN and @bob:test")
+        #expect(try counts(room, house.carol)[""] == .init(notifications: 2, highlights: 2))
+        #expect(try counts(room, house.bob)[""] == .init(notifications: 2, highlights: 1))
+        try await room.send("m.room.message", ["body": "all", "m.mentions": ["room": true]])
+        #expect(try counts(room, house.bob)[""] == .init(notifications: 3, highlights: 2))
+        try await room.send("m.room.message", ["body": "all", "m.mentions": ["room": true]], as: house.carol)   // without the power to
+        #expect(try counts(room, house.bob)[""] == .init(notifications: 4, highlights: 2))
+        try reset(room, house.bob, named)
+        #expect(try counts(room, house.bob)[""] == .init(notifications: 2, highlights: 1))
+    }
+
+    @Test func threadsCountForThemselves() async throws {
+        let house = try await House()
+        let room = try await house.open()
+        try await room.join(house.bob)
+        let root = try await room.say("root")
+        let inside = try await room.send("m.room.message", ["body": "bob", "m.relates_to": ["rel_type": "m.thread", "event_id": JSON(root)]])
+        #expect(try counts(room, house.bob) == ["": .init(notifications: 1), root.rawValue: .init(notifications: 1, highlights: 1)])
+        try reset(room, house.bob, inside, .main)
+        #expect(try counts(room, house.bob) == [root.rawValue: .init(notifications: 1, highlights: 1)])
+        try reset(room, house.bob, inside, .thread(root))
+        #expect(try counts(room, house.bob) == [:])
+    }
+
+    @Test func redactedMessagesAreNotWaitedFor() async throws {
+        let house = try await House()
+        let room = try await house.open()
+        try await room.join(house.bob)
+        let first = try await room.say("one"), second = try await room.say("bob")
+        try await room.call(.put, "/redact/\(Percent.encode(second.rawValue))/1", [:]).expect(200)
+        try reset(room, house.bob, first)
+        #expect(try counts(room, house.bob) == [:])
+    }
+
+    @Test func leavingForgetsTheCounts() async throws {
+        let house = try await House()
+        let room = try await house.open()
+        try await room.join(house.bob)
+        try await room.say("bob")
+        try await room.call(.post, "/leave", as: house.bob, [:]).expect(200)
+        try await room.say("bob")
+        try await room.join(house.bob)
+        #expect(try counts(room, house.bob) == [:])
+    }
+}
