@@ -128,6 +128,7 @@ package enum EventSchema {
                 pos INTEGER NOT NULL,
                 PRIMARY KEY (user_id, room_nid, pos)
             );
+            CREATE INDEX unread_highlight_event ON unread_highlight (room_nid, pos);
             """),
     ]
 }

@@ -57,16 +57,19 @@ final class RoomWork {
         content["room_version"] = .string(version.id)
         content["creator"] = version.creatorIsSender ? nil : JSON(creator)
         let id = version.roomIDIsCreateHash ? nil : RoomID(trusted: "!\(c.entropy.token(18)):\(c.serverName)")
-        let now = timestamp ?? c.clock.now
         let candidate = AuthCandidate(type: EventType.create, stateKey: "", sender: creator, content: content, roomID: id, prevEvents: [])
         do throws(AuthFailure) { try EventAuth.check(event: candidate, state: RoomStateMap(), version: version) } catch { throw refusal(error) }
-        let event = try build(EventBuilder(version: version, roomID: id, type: EventType.create, stateKey: "", sender: creator, content: content,
-                                           originServerTS: now, depth: 1, prevEvents: [], authEvents: []), c)
-        // Two equal create events in the same millisecond would be the same room: the second waits for its own hash.
-        if try RoomStore.head(tx, event.roomID) != nil { throw MatrixError(409, "M_ROOM_IN_USE", "This room exists already. Try again.") }
+        var builder = EventBuilder(version: version, roomID: id, type: EventType.create, stateKey: "", sender: creator, content: content,
+                                   originServerTS: timestamp ?? c.clock.now, depth: 1, prevEvents: [], authEvents: [])
+        var event = try build(builder, c)
+        // Two equal create events of the same millisecond would be one room: the later one is a millisecond later.
+        while try RoomStore.head(tx, event.roomID) != nil {
+            builder.originServerTS += 1
+            event = try build(builder, c)
+        }
         let pos = tx.nextPosition()
-        let work = try RoomWork(service, c, tx, RoomHead(nid: pos, id: event.roomID, version: version.id, creator: creator, created: now))
-        try tx.run(RoomSQL.insert, pos, event.roomID, version.id, creator, now)
+        let work = try RoomWork(service, c, tx, RoomHead(nid: pos, id: event.roomID, version: version.id, creator: creator, created: event.originServerTS))
+        try tx.run(RoomSQL.insert, pos, event.roomID, version.id, creator, event.originServerTS)
         try tx.run(RoomSQL.insertSummary, pos)
         try work.insert(event, at: pos, thread: nil, relation: nil, verdict: .silent, transaction: nil, previous: nil)
         return work

@@ -60,7 +60,7 @@ struct RedactionTests {
         #expect(try room.summary().name == nil)
         #expect(try await room.state("m.room.name") == [:])
         #expect(try await room.state("m.room.member", house.bob.id.rawValue) == ["membership": "join"])
-        #expect(try await room.call(.get, "/joined_members").expect(200)["joined"]?[house.bob.id.rawValue] == ["display_name": nil, "avatar_url": nil])
+        #expect(try await room.call(.get, "/joined_members").expect(200)["joined"]?[house.bob.id.rawValue] == ["display_name": .null, "avatar_url": .null])
     }
 
     @Test(arguments: ["10", "11"]) func takesThePowerThatTheContentGave(version: String) async throws {

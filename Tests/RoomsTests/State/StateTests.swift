@@ -36,6 +36,7 @@ struct StateTests {
         let house = try await House()
         let room = try await house.open()
         var marks: [(Int64, String?)] = [(try room.head().lastPos, nil)]
+        try await room.say("first")
         for number in 0..<5 {
             _ = try await room.set("m.room.name", ["name": .string("n\(number)")])
             marks.append((try room.head().lastPos, "n\(number)"))
