@@ -42,22 +42,33 @@ async def sender(base: str, token: str, room: str, number: int, stop: asyncio.Ev
 
 
 async def reader(base: str, token: str, room: str, since: str, done: asyncio.Event, seen: list[str]) -> None:
+    """Follows by /sync and, where a timeline was cut, pages back to where it had been, as clients do."""
     async with httpx.AsyncClient(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=15) as http:
+
+        async def get(path: str, **parameters) -> dict:
+            while True:
+                try:
+                    answer = await http.get("/_matrix/client/v3" + path, params=parameters)
+                except httpx.TransportError:
+                    await asyncio.sleep(0.02)
+                    continue
+                assert answer.status_code == 200, answer.text
+                return answer.json()
+
         quiet = False
         while not quiet:
             finished = done.is_set()
-            try:
-                answer = await http.get("/_matrix/client/v3/sync", params={
-                    "since": since, "timeout": 300, "filter": '{"room":{"timeline":{"limit":1000}}}'})
-            except httpx.TransportError:
-                await asyncio.sleep(0.02)
-                continue
-            assert answer.status_code == 200, answer.text
-            sync = answer.json()
-            since = sync["next_batch"]
+            sync = await get("/sync", since=since, timeout=300)
             timeline = sync.get("rooms", {}).get("join", {}).get(room, {}).get("timeline", {})
-            assert not timeline.get("limited"), "the reader must get all of it by /sync"
-            bodies = [e["content"]["body"] for e in timeline.get("events", []) if e["type"] == "m.room.message"]
+            events = timeline.get("events", [])
+            if timeline.get("limited"):
+                start = timeline["prev_batch"]
+                while start:
+                    page = await get(f"/rooms/{room}/messages", dir="b", limit=50, to=since, **{"from": start})
+                    events = page["chunk"][::-1] + events
+                    start = page.get("end") if page["chunk"] else None
+            since = sync["next_batch"]
+            bodies = [e["content"]["body"] for e in events if e["type"] == "m.room.message"]
             seen += bodies
             quiet = finished and not bodies
 
