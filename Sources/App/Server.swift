@@ -1,3 +1,4 @@
+import Desk
 package import Logging
 import MatrixCore
 package import ServerKit
@@ -49,7 +50,7 @@ package final class Server: Sendable {
             log.notice("the web pages are not built or not found: only the API is served", metadata: ["hint": "set 'web' to the directory web/dist"])
             return []
         }
-        return try StaticFiles(directory: directory).routes()
+        return try StaticFiles(directory: directory).routes { c, inbox in try await Desk.allowedOrigins(c, inboxKey: inbox) }
     }
 
     private static let housekeeping = Job("forget idle listeners", every: 60_000) { c in c.hub.forgetIdle(before: c.clock.now - 600_000) }

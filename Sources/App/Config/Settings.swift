@@ -44,7 +44,10 @@ package struct Setting: Sendable {
     package static let all: [Setting] = [
         Setting("server_name", "serverName", \.serverName, example: "chat.example.org",
                 "The Matrix server name, the part after the colon in user ids. It can never be changed later.",
-                expected: "a host name, with a port if need be") { ServerName(rawValue: $0)?.rawValue },
+                expected: "a host name, with a port if need be") { text in
+            guard let first = text.utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: ".") else { return nil }
+            return ServerName(rawValue: text)?.rawValue
+        },
         Setting("listen", "listenHost", \.listen, example: "127.0.0.1:8008",
                 "Address and port to listen on. Port 0 takes a free one.",
                 expected: "HOST:PORT, for example 127.0.0.1:8008 or [::1]:8008", read: listenAddress),

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import MatrixCore
 import NIOCore
@@ -5,6 +6,13 @@ import NIOHTTP1
 import NIOPosix
 package import ServerKit
 import Synchronization
+
+/// The address cannot be listened on.
+package struct ListenFailure: Error, CustomStringConvertible {
+    let address: String
+    let reason: String
+    package var description: String { "The server cannot listen on \(address): \(reason). Name another address with --listen, or end the program that uses it (`comptoir doctor` looks)." }
+}
 
 /// The socket side: HTTP/1.1 by swift-nio. Knows nothing of routes but their body rule; what a request means is the Router's business.
 package final class HTTPServer: Sendable {
@@ -44,7 +52,7 @@ package final class HTTPServer: Sendable {
             return HTTPServer(group: group, channel: channel, shared: shared)
         } catch {
             try? await group.shutdownGracefully()   // the bind's error is what counts
-            throw error
+            throw ListenFailure(address: "\(host):\(port)", reason: (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)")
         }
     }
 

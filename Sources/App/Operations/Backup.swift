@@ -74,7 +74,7 @@ package enum Backup {
         progress("database", 0, 1)
         var contents = try mediaContents(location)
         let isSQLite: Bool
-        if let url = config.databaseURL { try PostgresTools.dump(url, to: scratch); isSQLite = false }
+        if let url = config.databaseURL { try PostgresTools.save(url, to: scratch); isSQLite = false }
         else { try Database.backup(location, to: scratch); isSQLite = true }
         contents.merge(try mediaContents(location)) { $1 }
         progress("database", 1, 1)

@@ -3,7 +3,7 @@ import ServerKit
 
 /// PostgreSQL's own programs for saving and restoring. A password travels in the environment, never among the arguments.
 enum PostgresTools {
-    static func dump(_ url: String, to path: String) throws {
+    static func save(_ url: String, to path: String) throws {
         try run("pg_dump", url) { ["--format=custom", "--no-owner", "--no-privileges", "--file=\(path)", "--dbname=\($0)"] }
     }
 

@@ -1,5 +1,5 @@
 import MatrixCore
-import ServerKit
+package import ServerKit
 import Store
 
 /// A way in: a widget on a site, with its own languages, members and rules of assignment.
@@ -225,5 +225,12 @@ enum WebOrigin {
             return scheme + (host.hasSuffix(port) ? String(host.dropLast(port.count)) : host)
         }
         return nil
+    }
+}
+
+extension Desk {
+    /// The sites that may show the widget of an inbox; none means all, and so does an inbox that is not there.
+    package static func allowedOrigins(_ c: Context, inboxKey: String) async throws -> [String] {
+        try await c.db.read { try Inboxes.find($0, key: inboxKey)?.allowedOrigins ?? [] }
     }
 }

@@ -76,7 +76,7 @@ import Testing
     func refusesWhatIsNoSetting(text: String) { #expect(error(text) != nil) }
 
     @Test(arguments: [
-        ("server_name", "http://x"), ("server_name", "a b"), ("listen", "8008"), ("listen", "h:99999"), ("listen", "::1:80"), ("listen", ":80"),
+        ("server_name", "http://x"), ("server_name", "a b"), ("server_name", "-"), ("listen", "8008"), ("listen", "h:99999"), ("listen", "::1:80"), ("listen", ":80"),
         ("database", "mysql://x"), ("public_url", "chat.example"), ("public_url", "https://x/path"), ("open_registration", "maybe"),
         ("max_upload", "0"), ("max_upload", "-1"), ("max_upload", "many"), ("max_upload", "99999999999G"), ("default_room_version", "99"),
         ("log_level", "loud"), ("trusted_proxies", "proxy.example"),

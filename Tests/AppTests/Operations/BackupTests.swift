@@ -7,54 +7,6 @@ import Store
 import TestKit
 import Testing
 
-@Suite struct TarTests {
-    /// Deterministic bytes that do not repeat at block ends.
-    private func bytes(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) } }
-
-    @Test func whatGoesInComesOut() throws {
-        let directory = try temporaryDirectory()
-        defer { removeDirectory(directory) }
-        let long = String(repeating: "d", count: 90) + "/" + String(repeating: "n", count: 90)
-        let names = ["a", "media/files/ab/x", long]
-        let contents = [[], bytes(512), bytes(700_001)]
-        let writer = try TarWriter(path: directory + "/t.tar", now: 1_700_000_000)
-        for (name, content) in zip(names, contents) {
-            try put(content, directory + "/in")
-            let added = try writer.add(file: directory + "/in", as: name)
-            #expect(added.sha256 == Hex.encode(SHA256.hash(content)) && added.size == Int64(content.count))
-        }
-        try writer.finish()
-        var reader = try TarReader(path: directory + "/t.tar")
-        for (name, content) in zip(names, contents) {
-            let entry = try #require(try reader.next())
-            #expect(entry.name == name)
-            var read: [UInt8] = []
-            while let piece = try reader.piece() { read += piece }
-            #expect(read == content)
-        }
-        #expect(try reader.next() == nil)
-        // Another program reads it too.
-        var skipping = try TarReader(path: directory + "/t.tar"), seen = 0
-        while try skipping.next() != nil { seen += 1 }
-        #expect(seen == 3)
-    }
-
-    @Test func largeFilesHaveRoomInTheHeader() throws {
-        let header = try #require(Tar.header(name: "x", size: 20 << 30, modified: 0))
-        #expect(header[124] == 0x80)
-        #expect(header[128..<136].reduce(Int64(0)) { $0 << 8 | Int64($1) } == 20 << 30)
-    }
-
-    @Test(arguments: ["", "/a", "../a", "a/../b", "a//b", "a/.", "a\nb", "a\\b", String(repeating: "x", count: 251)])
-    func badNamesAreRefused(name: String) throws {
-        #expect(!Tar.isAllowed(name))
-        let directory = try temporaryDirectory()
-        defer { removeDirectory(directory) }
-        let writer = try TarWriter(path: directory + "/t.tar", now: 0)
-        #expect(throws: TarError.self) { try writer.add(bytes: [1], as: name) }
-    }
-}
-
 @Suite struct BackupTests {
     /// A data directory with a database, two media files and one other file.
     private func seed(_ directory: String) throws -> (config: Config, hashes: [String]) {
@@ -205,63 +157,5 @@ import Testing
             try sly.finish()
             #expect(throws: Backup.Failure.self) { try Backup.restore(directory + "/y.tar", to: directory + "/r", databaseURL: nil) }
         }
-    }
-
-    @Test(arguments: [
-        ("postgresql://me:se%40cret@host:5432/db", "postgresql://me@host:5432/db", "se@cret"),
-        ("postgresql://me@host/db", "postgresql://me@host/db", nil),
-        ("postgresql://host/db?x=a:b@c", "postgresql://host/db?x=a:b@c", nil),
-    ] as [(String, String, String?)])
-    func aPasswordIsTakenOutOfTheURL(url: String, bare: String, password: String?) {
-        let parts = PostgresTools.split(url)
-        #expect(parts.url == bare)
-        #expect(parts.password == password)
-    }
-}
-
-@Suite struct DoctorTests {
-    @Test func saysWhatIsMissing() throws {
-        let directory = try temporaryDirectory()
-        defer { removeDirectory(directory) }
-        var config = Config()
-        config.dataDirectory = directory + "/data"
-        config.listenPort = 0
-        config.openRegistration = true
-        let findings = Doctor.examine(config, deep: false, now: SystemClock().now)
-        #expect(findings.contains { $0.verdict == .fail && $0.what.contains("no data directory") })
-        #expect(findings.contains { $0.verdict == .warn && $0.what.contains("open_registration") })
-        #expect(findings.contains { $0.verdict == .warn && $0.what.contains("localhost") })
-        #expect(findings.allSatisfy { $0.verdict == .ok || !$0.advice.isEmpty })
-        #expect(!Files.exists(config.dataDirectory))
-    }
-
-    @Test func findsLostAndDamagedMedia() throws {
-        let directory = try temporaryDirectory()
-        defer { removeDirectory(directory) }
-        var config = Config()
-        config.dataDirectory = directory
-        config.listenPort = 0
-        chmod(directory, 0o755)
-        let db = try Database.open(.sqlite(path: directory + "/comptoir.db"), migrations: Inventory.migrations)
-        let hashes = ["a", "b", "c"].map { Hex.encode(SHA256.hash(Array($0.utf8))) }
-        try db.writeNow { tx in
-            for hash in hashes {
-                try tx.run("""
-                    INSERT INTO media (id, owner, content_type, size, name, sha256, created, expires, width, height, is_inline, is_public)
-                    VALUES (?1, '@a:x', 'text/plain', 1, NULL, ?1, 1, NULL, NULL, NULL, 0, 0)
-                    """, hash)
-            }
-        }
-        db.close()
-        let files = MediaFiles(root: directory + "/media")
-        try put("a", files.path(of: hashes[0]))
-        try put("x", files.path(of: hashes[1]))
-        func failures(deep: Bool) -> [String] { Doctor.examine(config, deep: deep, now: SystemClock().now).filter { $0.verdict == .fail }.map(\.what) }
-        #expect(failures(deep: false) == ["1 of 3 media files are missing, for example \(hashes[2])."])
-        #expect(failures(deep: true).contains("1 of 3 media files are damaged, for example \(hashes[1])."))
-        #expect(Doctor.examine(config, deep: false, now: SystemClock().now).contains { $0.verdict == .warn && $0.what.contains("Others may look into") })
-        #expect(Doctor.examine(config, deep: false, now: 0).contains { $0.verdict == .fail && $0.what.contains("clock") })
-        truncate(directory + "/comptoir.db", 3000)
-        #expect(failures(deep: false).contains { $0.hasPrefix("The database") })
     }
 }

@@ -1,38 +1,6 @@
 @testable import Media
-import ServerKit
 import TestKit
 import Testing
-
-@Suite struct RangeTests {
-    @Test(arguments: [
-        (nil, 10, ByteRange.whole),
-        ("bytes=0-", 10, .part(0..<10)),
-        ("bytes=0-0", 10, .part(0..<1)),
-        ("bytes=3-5", 10, .part(3..<6)),
-        ("bytes=3-500", 10, .part(3..<10)),
-        ("bytes=9-", 10, .part(9..<10)),
-        ("bytes=10-", 10, .unsatisfiable),
-        ("bytes=10-20", 10, .unsatisfiable),
-        ("bytes=-3", 10, .part(7..<10)),
-        ("bytes=-300", 10, .part(0..<10)),
-        ("bytes=-0", 10, .unsatisfiable),
-        ("bytes=0-", 0, .unsatisfiable),
-        ("bytes=-1", 0, .unsatisfiable),
-        ("bytes= 3 - 5 ", 10, .part(3..<6)),
-        ("bytes=5-3", 10, .whole),
-        ("bytes=0-1,3-4", 10, .whole),
-        ("bytes=-", 10, .whole),
-        ("bytes=", 10, .whole),
-        ("bytes=a-b", 10, .whole),
-        ("bytes=+1-2", 10, .whole),
-        ("lines=0-1", 10, .whole),
-        ("", 10, .whole),
-        ("bytes=99999999999999999999-", 10, .unsatisfiable),
-        ("bytes=0-99999999999999999999", 10, .part(0..<10)),
-        ("bytes=-99999999999999999999", 10, .part(0..<10)),
-    ] as [(String?, Int64, ByteRange)])
-    func parses(header: String?, size: Int64, range: ByteRange) { #expect(ByteRange(header, size: size) == range) }
-}
 
 @Suite struct FileKindTests {
     static func text(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -133,31 +101,4 @@ import Testing
         (true, "50%.png", "inline; filename*=utf-8''50%25.png"),
     ] as [(Bool, String?, String)])
     func areQuoted(inline: Bool, name: String?, header: String) { #expect(FileNames.disposition(inline: inline, name: name) == header) }
-}
-
-@Suite struct ThumbnailSizeTests {
-    @Test(arguments: [
-        ("width=32&height=32&method=crop", "32x32-crop"),
-        ("width=1&height=1&method=crop", "32x32-crop"),
-        ("width=40&height=40&method=crop", "96x96-crop"),
-        ("width=100&height=50&method=crop", "240x96-crop"),
-        ("width=9999&height=9999&method=crop", "800x800-crop"),
-        ("width=30&height=30", "32x32-scale"),
-        ("width=96&height=96&method=scale", "96x96-scale"),
-        ("width=97&height=1&method=scale", "320x240-scale"),
-        ("width=320&height=240", "320x240-scale"),
-        ("width=321&height=240", "640x480-scale"),
-        ("width=800&height=600", "800x600-scale"),
-        ("width=5000&height=10", "800x600-scale"),
-    ])
-    func isRoundedUp(query: String, key: String) throws {
-        let query = try #require(Percent.query(query))
-        #expect(try ThumbnailSize(query).key == key)
-    }
-
-    @Test(arguments: ["", "width=10", "height=10", "width=0&height=10", "width=-1&height=10", "width=a&height=10", "width=10&height=10&method=stretch", "width=99999999999&height=1"])
-    func isRefused(query: String) throws {
-        let query = try #require(Percent.query(query))
-        #expect(throws: MatrixError.self) { try ThumbnailSize(query) }
-    }
 }
