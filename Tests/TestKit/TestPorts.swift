@@ -7,9 +7,10 @@ extension Ports {
     /// user id is a valid access token (`OpenSessions`).
     package static func testing(
         sessions: any SessionChecking = OpenSessions(), users: any UserDirectory = NoUsers(), rooms: any RoomWriting = NoRooms(),
-        timelines: any RoomReading = NoTimelines(), media: any MediaStoring = NoMedia()
+        timelines: any RoomReading = NoTimelines(), media: any MediaStoring = NoMedia(),
+        preferences: any Preferences = NoPreferences()
     ) -> Ports {
-        Ports(sessions: sessions, users: users, rooms: rooms, timelines: timelines, media: media)
+        Ports(sessions: sessions, users: users, rooms: rooms, timelines: timelines, media: media, preferences: preferences)
     }
 }
 
@@ -35,6 +36,12 @@ package struct NoUsers: UserDirectory {
     package func profile(_ tx: ReadTx, _ user: UserID) throws -> Profile { Profile() }
     package func setProfile(_ c: Context, _ tx: WriteTx, user: UserID, _ profile: Profile) throws {}
     package func filter(_ tx: ReadTx, user: UserID, id: String) throws -> JSONObject? { nil }
+}
+
+/// Nobody has stored anything.
+package struct NoPreferences: Preferences {
+    package init() {}
+    package func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject? { nil }
 }
 
 /// There are no rooms.

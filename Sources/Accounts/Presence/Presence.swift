@@ -106,7 +106,8 @@ struct PresenceSync: SyncSource {
         if let since = scope.since {
             var found: [UserID: PresenceBoard.Entry] = [:]
             if let changed = board.changed(since: since.ephemeral) {
-                let near = Set(try c.ports.timelines.neighbours(tx, of: scope.user)).union([scope.user])
+                var near = Set(try c.ports.timelines.neighbours(tx, of: scope.user)).union([scope.user])
+                for room in scope.peeked { near.formUnion(try c.ports.timelines.joinedMembers(tx, room: room)) }
                 found = changed.filter { near.contains($0.key) }
             }
             for room in scope.fresh {

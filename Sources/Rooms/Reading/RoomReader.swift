@@ -9,18 +9,20 @@ struct RoomReader {
     let session: Session
     let access: Access.Reader
     let history: History
+    let ignored: Ignored
 
     /// Throws M_FORBIDDEN for someone who may read nothing of the room.
     init(c: Context, tx: ReadTx, room: RoomID, session: Session) throws {
         self.c = c; self.tx = tx; self.session = session
         access = try Access.reader(tx, room: room, session.userID)
         history = try Access.history(tx, room: access.room.nid, session.userID)
+        ignored = try Ignored(c, tx, by: session.userID)
     }
 
     var head: RoomHead { access.room }
     var view: EventJSON.View { EventJSON.View(room: head.id, user: session.userID, device: session.deviceID, now: c.clock.now) }
 
-    func visible(_ events: [EventRow]) -> [EventRow] { events.filter { history.canSee($0) } }
+    func visible(_ events: [EventRow]) -> [EventRow] { events.filter { history.canSee($0) && !ignored.hides($0) } }
 
     /// The event, when the user may see it; M_NOT_FOUND otherwise.
     func event(_ id: EventID) throws -> EventRow {

@@ -23,7 +23,7 @@ struct SyncReader {
     func read(_ tx: ReadTx, ephemeral: Int64) throws -> SyncAnswer {
         let now = SyncToken(position: try tx.position, ephemeral: max(ephemeral, since?.ephemeral ?? 0))
         var answer = SyncAnswer(next: now)
-        let members = try memberships(tx)
+        let members = try memberships(tx), ignored = try Ignored(c, tx, by: user)
         var joined: [Membership] = [], fresh: Set<RoomID> = []
         for membership in members where filter.room.matches(roomID: membership.room.rawValue) {
             let member = membership.member, room = membership.room
@@ -31,10 +31,10 @@ struct SyncReader {
             case "join":
                 joined.append(membership)
                 if isInitial || fullState || member.sincePos > (since?.position ?? 0) { fresh.insert(room) }
-            case "invite" where isNews(member): answer.invited.append((room, try MembershipStore.stripped(tx, room: member.room, user) ?? Array("[]".utf8)))
+            case "invite" where isNews(member) && !ignored.hidesInvite(from: member.sender): answer.invited.append((room, try MembershipStore.stripped(tx, room: member.room, user) ?? Array("[]".utf8)))
             case "knock" where isNews(member): answer.knocked.append((room, try MembershipStore.stripped(tx, room: member.room, user) ?? Array("[]".utf8)))
             case "leave", "ban":
-                if let left = try leftRoom(tx, member, room) { answer.left.append((room, left)) }
+                if let left = try leftRoom(tx, member, room, ignored) { answer.left.append((room, left)) }
             default: break
             }
         }
@@ -47,7 +47,7 @@ struct SyncReader {
             let part = answer.parts.rooms.removeValue(forKey: membership.room)
             let isFresh = fresh.contains(membership.room)
             guard isFresh || part != nil || membership.lastPos > (since?.position ?? 0) else { continue }
-            if let data = try joinedRoom(tx, membership, isFresh: isFresh, now: now, part) { answer.joined.append((membership.room, data)) }
+            if let data = try joinedRoom(tx, membership, isFresh: isFresh, now: now, part, ignored) { answer.joined.append((membership.room, data)) }
         }
         answer.parts.rooms.removeAll()   // of rooms that the filter leaves out
         answer.next.toDevice = answer.parts.toDeviceThrough
@@ -78,7 +78,8 @@ struct SyncReader {
 
     // MARK: joined rooms
 
-    private func joinedRoom(_ tx: ReadTx, _ membership: Membership, isFresh: Bool, now: SyncToken, _ part: SyncParts.Room?) throws -> SyncAnswer.JoinedRoom? {
+    private func joinedRoom(_ tx: ReadTx, _ membership: Membership, isFresh: Bool, now: SyncToken, _ part: SyncParts.Room?,
+                            _ ignored: Ignored) throws -> SyncAnswer.JoinedRoom? {
         let member = membership.member, room = membership.room
         var data = SyncAnswer.JoinedRoom()
         data.isFresh = isFresh
@@ -87,7 +88,7 @@ struct SyncReader {
             data.accountData = filtered(part.accountData, filter.room.accountData, room)
         }
         let from = isFresh ? 0 : since?.position ?? 0
-        let page = try timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh)
+        let page = try timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh, ignored)
         let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, to: now.position)
         data.timeline = try encode(tx, page, member)
         let view = EventJSON.View(user: user, device: session.deviceID, now: c.clock.now)
@@ -118,7 +119,7 @@ struct SyncReader {
     }
 
     /// The newest events after `after`, at most the filter's limit.
-    private func timeline(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, member: Member, after: Int64, to: Int64, isFresh: Bool) throws -> Page {
+    private func timeline(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, member: Member, after: Int64, to: Int64, isFresh: Bool, _ ignored: Ignored) throws -> Page {
         let limit = filter.room.timeline.limit.map { min($0, 100) } ?? 10
         var page = Page(start: to)
         // Someone who was in the room all the time since his token sees all that came since.
@@ -131,7 +132,7 @@ struct SyncReader {
             guard let last = batch.last else { break }
             before = last.pos
             let visible = history.map { history in batch.filter { history.canSee($0) } } ?? batch
-            for event in visible where filter.room.timeline.allows(event, room: room) {
+            for event in visible where !ignored.hides(event) && filter.room.timeline.allows(event, room: room) {
                 if kept.count == limit { page.limited = true; break reading }
                 kept.append(event)
             }
@@ -223,7 +224,7 @@ struct SyncReader {
 
     // MARK: rooms that the user has left
 
-    private func leftRoom(_ tx: ReadTx, _ member: Member, _ room: RoomID) throws -> SyncAnswer.LeftRoom? {
+    private func leftRoom(_ tx: ReadTx, _ member: Member, _ room: RoomID, _ ignored: Ignored) throws -> SyncAnswer.LeftRoom? {
         let wasTold = (since?.position ?? 0) >= member.pos
         if isInitial || fullState {
             guard filter.room.includeLeave, !member.isForgotten else { return nil }
@@ -241,7 +242,7 @@ struct SyncReader {
             left.timeline.prevBatch = PageToken(member.pos - 1).description
             return left
         }
-        let page = try timeline(tx, room, member.room, member: member, after: wasJoined ? before : 0, to: member.pos, isFresh: true)
+        let page = try timeline(tx, room, member.room, member: member, after: wasJoined ? before : 0, to: member.pos, isFresh: true, ignored)
         left.timeline = try encode(tx, page, member)
         let state = wasJoined
             ? (page.limited ? try StateStore.changes(tx, room: member.room, after: before, to: page.start) : [])

@@ -27,10 +27,7 @@ struct SyncEndpoint: Sendable {
         let filter = try await SyncFilter.load(request.query["filter"], c, session)
 
         let name = session.userID.rawValue
-        if c.hub.prepare(name, now: c.clock.now) {
-            let rooms = try await c.db.read { try MembershipStore.joinedRooms($0, of: session.userID).map(\.id.rawValue) }
-            c.hub.listen(name, rooms: rooms)
-        }
+        try await Self.listen(c, session)
         for source in c.syncSources { try await source.began(c, user: session.userID, device: session.deviceID, presence: presence ?? "online") }
         // A token of the future comes from a database that was put back: only a fresh start helps that client.
         if let token = since, token.position > c.db.position { since = nil }
@@ -52,6 +49,14 @@ struct SyncEndpoint: Sendable {
             }
             if let token { await c.hub.wait(name, since: token, timeout: remaining) }
         }
+    }
+
+    /// Makes the hub tell the user of his rooms.
+    static func listen(_ c: Context, _ session: Session) async throws {
+        let name = session.userID.rawValue
+        guard c.hub.prepare(name, now: c.clock.now) else { return }
+        let rooms = try await c.db.read { try MembershipStore.joinedRooms($0, of: session.userID).map(\.id.rawValue) }
+        c.hub.listen(name, rooms: rooms)
     }
 
     /// nil when the hub knows that nothing has changed.

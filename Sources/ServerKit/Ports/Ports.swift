@@ -9,8 +9,11 @@ package struct Ports: Sendable {
     package var rooms: any RoomWriting
     package var timelines: any RoomReading
     package var media: any MediaStoring
-    package init(sessions: any SessionChecking, users: any UserDirectory, rooms: any RoomWriting, timelines: any RoomReading, media: any MediaStoring) {
+    package var preferences: any Preferences
+    package init(sessions: any SessionChecking, users: any UserDirectory, rooms: any RoomWriting, timelines: any RoomReading, media: any MediaStoring,
+                 preferences: any Preferences) {
         self.sessions = sessions; self.users = users; self.rooms = rooms; self.timelines = timelines; self.media = media
+        self.preferences = preferences
     }
 }
 
@@ -54,6 +57,12 @@ package protocol UserDirectory: Sendable {
     func setProfile(_ c: Context, _ tx: WriteTx, user: UserID, _ profile: Profile) throws
     /// A filter that the user has stored (`POST /user/{userId}/filter`), for `/sync` and `/messages`.
     func filter(_ tx: ReadTx, user: UserID, id: String) throws -> JSONObject?
+}
+
+/// Owned by Accounts: what a user's clients have stored about him that the server itself goes by.
+package protocol Preferences: Sendable {
+    /// Account data of one type, of the whole account or of one room; nil when there is none.
+    func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject?
 }
 
 /// What /createRoom takes, and what the desk asks for.

@@ -38,10 +38,13 @@ package struct SyncScope: Sendable {
     package var fresh: Set<RoomID>
     /// Joined rooms touched since the client's token; nil when that is not known and every joined room must be looked at.
     package var touched: Set<RoomID>?
+    /// Of `joined`, rooms that the user only looks into from outside.
+    package var peeked: Set<RoomID>
 
-    package init(user: UserID, device: DeviceID, since: SyncToken?, now: SyncToken, joined: Set<RoomID>, fresh: Set<RoomID>, touched: Set<RoomID>?) {
+    package init(user: UserID, device: DeviceID, since: SyncToken?, now: SyncToken, joined: Set<RoomID>, fresh: Set<RoomID>, touched: Set<RoomID>?,
+                 peeked: Set<RoomID> = []) {
         self.user = user; self.device = device; self.since = since; self.now = now
-        self.joined = joined; self.fresh = fresh; self.touched = touched
+        self.joined = joined; self.fresh = fresh; self.touched = touched; self.peeked = peeked
     }
 }
 
