@@ -36,6 +36,6 @@ struct RestoreCommand: ParsableCommand {
         defer { progress.end() }
         let restored = try Backup.restore(archive, to: data, databaseURL: database) { progress.tell($0, $1, $2) }
         progress.end()
-        Terminal.say("Restored \(restored.files) files to \(data). Start the server with: comptoir serve --data \(data)")
+        Terminal.say("Restored \(restored.files) files to \(data). Start the server with: comptoir serve --data \(data)\(database == nil ? "" : " --database URL")")
     }
 }

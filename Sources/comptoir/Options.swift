@@ -23,6 +23,12 @@ struct PlaceOptions: ParsableArguments {
     }
 }
 
+/// Why a command could not do its work; how it was called is not the matter.
+struct CommandFailure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
 enum Terminal {
     static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 }
     static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
@@ -37,11 +43,11 @@ enum Terminal {
     /// Asks twice without showing what is typed; reads one line when it comes from a file or pipe.
     static func newPassword() throws -> String {
         guard isInteractive else {
-            guard let line = readLine(strippingNewline: true), !line.isEmpty else { throw ValidationError("Standard input must give the password on its first line.") }
+            guard let line = readLine(strippingNewline: true), !line.isEmpty else { throw CommandFailure("Standard input must give the password on its first line.") }
             return line
         }
         let first = try hidden("New password: "), second = try hidden("Again: ")
-        guard first == second else { throw ValidationError("The two passwords differ.") }
+        guard first == second else { throw CommandFailure("The two passwords differ.") }
         return first
     }
 
@@ -56,12 +62,12 @@ enum Terminal {
             note("")
         }
         note(question, end: "")
-        guard let line = readLine(strippingNewline: true) else { throw ValidationError("No password was given.") }
+        guard let line = readLine(strippingNewline: true) else { throw CommandFailure("No password was given.") }
         return line
     }
 
     static func confirm(_ question: String) throws {
-        guard isInteractive else { throw ValidationError("Add --yes to do this without being asked.") }
+        guard isInteractive else { throw CommandFailure("Add --yes to do this without being asked.") }
         note(question + " [y/N] ", end: "")
         guard let answer = readLine()?.lowercased(), answer == "y" || answer == "yes" || answer == "o" || answer == "oui" else { throw ExitCode(1) }
     }

@@ -16,7 +16,7 @@ struct UserCommand: AsyncParsableCommand {
     static func with<Result>(_ place: PlaceOptions, _ body: (Context) async throws -> Result) async throws -> Result {
         let config = try place.load()
         guard config.databaseURL != nil || Files.exists(config.dataDirectory + "/comptoir.db") else {
-            throw ValidationError("There is no server in '\(config.dataDirectory)' yet. Name its data directory with --data; the first 'comptoir serve' makes it.")
+            throw CommandFailure("There is no server in '\(config.dataDirectory)' yet. Name its data directory with --data; the first 'comptoir serve' makes it.")
         }
         var log = Logger(label: "comptoir") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = .warning
@@ -27,7 +27,7 @@ struct UserCommand: AsyncParsableCommand {
             return result
         } catch let error as MatrixError {
             await server.stop()
-            throw ValidationError(error.message)
+            throw CommandFailure(error.message)
         } catch {
             await server.stop()
             throw error

@@ -232,6 +232,10 @@ package enum Backup {
         let isDump = manifest.database == "postgresql"
         if isDump, databaseURL == nil { throw Failure("This archive was saved from PostgreSQL: name an empty database with --database URL.") }
         if !isDump, databaseURL != nil { throw Failure("This archive was saved from the embedded database; it cannot be put into PostgreSQL. Leave out --database.") }
+        if let databaseURL, let taken = try? Database.openExisting(.postgres(url: databaseURL), migrations: []) {   // an empty one cannot be opened so
+            taken.close()
+            throw Failure("The database holds a server already; a restore never overwrites anything. Name an empty one.")
+        }
 
         let part = directory + ".restoring"
         guard !Files.exists(part) else { throw Failure("\(part) is left over from a restore that was cut off. Remove it and try again.") }
