@@ -32,6 +32,8 @@ final class HTTPConnection: ChannelInboundHandler {
     private var isHTTP10 = false
     private var path = ""
     private var task: Task<Void, Never>?
+    /// The body of the request that is being answered, when it is streamed.
+    private var pipe: BodyPipe?
     private var timer: Scheduled<Void>?
 
     init(shared: HTTPServer.Shared) { self.shared = shared }
@@ -125,6 +127,7 @@ final class HTTPConnection: ChannelInboundHandler {
             let channel = context.channel
             let pipe = BodyPipe(pause: { pause in channel.setOption(.autoRead, value: !pause).whenFailure { _ in } })
             request.stream = pipe
+            self.pipe = pipe
             state = .streaming(pipe)
             run(context, request, rawPath, route, params)
         }
@@ -227,6 +230,9 @@ final class HTTPConnection: ChannelInboundHandler {
     private func finish(_ channel: any Channel, _ me: NIOLoopBound<HTTPConnection>, _ close: Bool) {
         state = .idle
         if task != nil { shared.inFlight.subtract(1, ordering: .relaxed); task = nil }
+        // A route may answer without having read its body: reading goes on for the next request.
+        pipe?.abandon()
+        pipe = nil
         let done = channel.writeAndFlush(HTTPServerResponsePart.end(nil))
         if close { done.whenComplete { _ in channel.close(mode: .all, promise: nil) } }
         else {
@@ -263,6 +269,16 @@ final class BodyPipe: BodyReader {
         }
         waiter?.resume(returning: piece)
         if mustPause { pause(true) }
+    }
+    /// Nobody will fetch the rest.
+    func abandon() {
+        let mustResume = state.withLock { state in
+            state.pieces = []
+            state.bytes = 0
+            defer { state.isPaused = false }
+            return state.isPaused
+        }
+        if mustResume { pause(false) }
     }
     func finish() { end { $0.isFinished = true } }
     func fail() { end { if !$0.isFinished { $0.isBroken = true } } }
