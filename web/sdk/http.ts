@@ -35,6 +35,8 @@ export function isPassing(error: unknown): boolean {
 export interface RequestOptions {
   query?: Record<string, string | number | boolean | undefined>;
   body?: unknown;
+  /** Bytes to send as they are, under their own type. */
+  raw?: Blob;
   /** Time limit of one try. */
   timeoutMs?: number;
   /** Tries in all. */
@@ -120,7 +122,12 @@ export class Http {
 
   /** One answer whose body the caller reads as it comes (streams). */
   async stream(path: string, options: RequestOptions = {}): Promise<Response> {
-    return await this.#once("GET", path, options, true);
+    try {
+      return await this.#once("GET", path, options, true);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401 || !(await this.settings.onUnauthorized?.(error))) throw error;
+      return await this.#once("GET", path, options, true);
+    }
   }
 
   async #once(method: Method, path: string, options: RequestOptions, streaming = false): Promise<Response> {
@@ -145,7 +152,10 @@ export class Http {
       cache: "no-store",
       referrerPolicy: "no-referrer",
     };
-    if (options.body !== undefined) {
+    if (options.raw) {
+      headers["content-type"] = options.raw.type || "application/octet-stream";
+      init.body = options.raw;
+    } else if (options.body !== undefined) {
       headers["content-type"] = "application/json";
       init.body = JSON.stringify(options.body);
     }

@@ -80,7 +80,8 @@ export class SessionKeeper {
   }
 
   #renew(error: ApiError): Promise<boolean> {
-    if (error.code !== "M_UNKNOWN_TOKEN" && error.code !== "M_MISSING_TOKEN") return Promise.resolve(false);
+    // The desk API's word for the same is `unauthorized`.
+    if (!["M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "unauthorized"].includes(error.code)) return Promise.resolve(false);
     // Many requests may fail at once: one refresh for all.
     this.#refreshing ??= this.#refresh().finally(() => this.#refreshing = undefined);
     return this.#refreshing;

@@ -1,0 +1,3 @@
+export function AdminPane() {
+  return <main class="conversation" />;
+}

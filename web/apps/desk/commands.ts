@@ -1,0 +1,231 @@
+/** What the keys, the palette and the buttons do. */
+import type { CommandId } from "../../models/desk/keys.ts";
+import { step } from "../../models/desk/lists.ts";
+import { t } from "../../models/desk/strings.ts";
+import type { Conversation } from "../../models/desk/types.ts";
+import * as icons from "../../ui/icons.ts";
+import { customerShown } from "./prefs.ts";
+import { closeConversation, desk, go, goView, openConversation, parts, route } from "./state.ts";
+
+export interface Command {
+  id: CommandId;
+  title: () => string;
+  icon: string;
+  /** False: it has nothing to work on now. */
+  can: () => boolean;
+  run: () => void;
+}
+
+/** The conversation that a command works on: the open one, else the row of the cursor. */
+export function target(): Conversation | undefined {
+  const id = desk.openId.peek() ?? (route.peek().at === "desk" ? desk.cursor.peek() : undefined);
+  return id === undefined ? undefined : desk.conversations.peek().get(id);
+}
+
+function withTarget(run: (c: Conversation) => void): () => void {
+  return () => {
+    const c = target();
+    if (c) run(c);
+  };
+}
+
+function move(by: 1 | -1): void {
+  if (route.peek().at !== "desk") return;
+  const rows = desk.list.peek().rows.peek();
+  const next = step(rows, desk.cursor.peek() ?? desk.openId.peek(), by);
+  if (next === undefined) return;
+  desk.cursor.set(next);
+  parts.list?.reveal(next);
+  desk.prefetch(next);
+  // With a conversation open beside the list, moving reads on.
+  if (desk.openId.peek() !== undefined && matchMedia("(min-width: 40rem)").matches) openConversation(next);
+  if (rows.findIndex((r) => r.id === next) > rows.length - 6) void desk.list.peek().more();
+}
+
+function write(mode: "reply" | "note"): void {
+  const id = desk.openId.peek() ?? desk.cursor.peek();
+  if (id === undefined) return;
+  if (desk.openId.peek() !== id) openConversation(id);
+  queueMicrotask(() => parts.composer?.focus(mode));
+}
+
+/** After a conversation has left the list, the cursor stands on what came after it. */
+function leaving(c: Conversation, run: () => Promise<boolean>): void {
+  const rows = desk.list.peek().rows.peek();
+  const next = step(rows, c.id, 1) ?? step(rows, c.id, -1);
+  void run();
+  if (next !== undefined && next !== c.id) desk.cursor.set(next);
+}
+
+/** The element that a popup of the open conversation hangs on. */
+function anchor(name: string): HTMLElement | undefined {
+  const found = [...document.querySelectorAll<HTMLElement>(`[data-anchor="${name}"]`)].find((e) => e.offsetParent !== null);
+  return found ?? document.querySelector<HTMLElement>('[data-anchor="more"]') ?? undefined;
+}
+
+/** Popups hang on the conversation's own buttons: it is opened first. */
+function popup(name: string, open: (m: typeof import("./menus.tsx"), at: HTMLElement, c: Conversation) => void): () => void {
+  return withTarget((c) => {
+    if (desk.openId.peek() !== c.id) openConversation(c.id);
+    import("./menus.tsx").then((m) =>
+      requestAnimationFrame(() => {
+        const at = anchor(name);
+        if (at) open(m, at, c);
+      })
+    );
+  });
+}
+
+const has = () => target() !== undefined;
+const status = (...of: Conversation["status"][]) => () => {
+  const c = target();
+  return c !== undefined && of.includes(c.status);
+};
+
+export const commands: readonly Command[] = [
+  { id: "next", title: () => t().next, icon: icons.down, can: () => route.peek().at === "desk", run: () => move(1) },
+  { id: "previous", title: () => t().previous, icon: icons.up, can: () => route.peek().at === "desk", run: () => move(-1) },
+  {
+    id: "open",
+    title: () => t().open,
+    icon: icons.chat,
+    can: () => desk.cursor.peek() !== undefined,
+    run: () => {
+      const id = desk.cursor.peek();
+      if (id === undefined) return;
+      if (desk.openId.peek() === id) parts.timeline?.focus();
+      else openConversation(id);
+    },
+  },
+  { id: "back", title: () => t().backKey, icon: icons.left, can: () => true, run: back },
+  { id: "reply", title: () => t().reply, icon: icons.reply, can: has, run: () => write("reply") },
+  { id: "note", title: () => t().note, icon: icons.note, can: has, run: () => write("note") },
+  {
+    id: "take",
+    title: () => t().take,
+    icon: icons.user,
+    can: () => has() && target()?.assignee?.id !== desk.myId.peek(),
+    run: withTarget((c) => void desk.take(c.id)),
+  },
+  {
+    id: "takeNext",
+    title: () => t().takeNext,
+    icon: icons.bolt,
+    can: () => true,
+    run: () => {
+      desk.takeNext().then((id) => id !== undefined && goView({ kind: "mine" }, id));
+    },
+  },
+  { id: "assign", title: () => t().assignTo, icon: icons.users, can: has, run: popup("assign", (m, at, c) => m.openAssign(at, c.id)) },
+  {
+    id: "unassign",
+    title: () => t().unassign,
+    icon: icons.inbox,
+    can: () => (target()?.assignee ?? null) !== null,
+    run: withTarget((c) => void desk.assign(c.id, null)),
+  },
+  {
+    id: "snooze",
+    title: () => t().snoozeUntil,
+    icon: icons.clock,
+    can: status("open", "pending", "snoozed"),
+    run: popup("snooze", (m, at, c) => m.openSnooze(at, c.id)),
+  },
+  {
+    id: "pending",
+    title: () => t().setPending,
+    icon: icons.clock,
+    can: status("open", "snoozed"),
+    run: withTarget((c) => leaving(c, () => desk.setStatus(c.id, "pending"))),
+  },
+  {
+    id: "resolve",
+    title: () => t().resolve,
+    icon: icons.check,
+    can: status("open", "pending", "snoozed"),
+    run: withTarget((c) => {
+      if (c.status !== "resolved") leaving(c, () => desk.setStatus(c.id, "resolved"));
+    }),
+  },
+  {
+    id: "reopen",
+    title: () => t().reopen,
+    icon: icons.refresh,
+    can: status("pending", "snoozed", "resolved"),
+    run: withTarget((c) => void (c.status !== "open" && desk.setStatus(c.id, "open"))),
+  },
+  { id: "priority", title: () => t().priority, icon: icons.flag, can: has, run: popup("priority", (m, at, c) => m.openPriority(at, c.id)) },
+  { id: "tags", title: () => t().addTag, icon: icons.tag, can: has, run: popup("tags", (m, at, c) => m.openTags(at, c.id)) },
+  {
+    id: "customer",
+    title: () => t().showCustomer,
+    icon: icons.sidebar,
+    can: () => desk.openId.peek() !== undefined,
+    run: toggleCustomer,
+  },
+  {
+    id: "search",
+    title: () => t().search,
+    icon: icons.search,
+    can: () => true,
+    run: () => {
+      if (route.peek().at === "admin") goView(desk.view.peek());
+      requestAnimationFrame(() => parts.search?.focus());
+    },
+  },
+  { id: "goMine", title: () => t().goMine, icon: icons.user, can: () => true, run: () => goView({ kind: "mine" }) },
+  { id: "goUnassigned", title: () => t().goUnassigned, icon: icons.inbox, can: () => true, run: () => goView({ kind: "unassigned" }) },
+  { id: "goAll", title: () => t().goAll, icon: icons.list, can: () => true, run: () => goView({ kind: "all" }) },
+  { id: "goPending", title: () => t().goPending, icon: icons.clock, can: () => true, run: () => goView({ kind: "pending" }) },
+  { id: "goSnoozed", title: () => t().goSnoozed, icon: icons.snooze, can: () => true, run: () => goView({ kind: "snoozed" }) },
+  { id: "goResolved", title: () => t().goResolved, icon: icons.check, can: () => true, run: () => goView({ kind: "resolved" }) },
+  { id: "goMentions", title: () => t().goMentions, icon: icons.at, can: () => true, run: () => goView({ kind: "mentions" }) },
+  {
+    id: "goAdmin",
+    title: () => t().goAdmin,
+    icon: icons.settings,
+    can: () => desk.permissions.peek().has("settings.read"),
+    run: () => go({ at: "admin", page: "brands", item: undefined }),
+  },
+  {
+    id: "help",
+    title: () => t().help,
+    icon: icons.keyboard,
+    can: () => true,
+    run: () => void import("./help.tsx").then((m) => m.openHelp()),
+  },
+  {
+    id: "palette",
+    title: () => t().palette,
+    icon: icons.search,
+    can: () => true,
+    run: () => void import("./palette.tsx").then((m) => m.openPalette()),
+  },
+];
+
+export function run(id: CommandId): void {
+  const command = commands.find((c) => c.id === id);
+  if (command?.can()) command.run();
+}
+
+/** On a wide screen the pane beside, else a sheet over the conversation. */
+export const customerSheet = { toggle: () => {} };
+export function toggleCustomer(): void {
+  if (matchMedia("(min-width: 80rem)").matches) customerShown.update((s) => !s);
+  else customerSheet.toggle();
+}
+
+/** Escape: out of the text field, then out of the conversation. */
+function back(): void {
+  const at = document.activeElement;
+  if (at instanceof HTMLTextAreaElement || at instanceof HTMLInputElement) {
+    at.blur();
+    if (desk.openId.peek() !== undefined) parts.timeline?.focus();
+    else parts.list?.focus();
+    return;
+  }
+  if (desk.openId.peek() !== undefined) {
+    closeConversation();
+    parts.list?.focus();
+  }
+}

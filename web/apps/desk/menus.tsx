@@ -1,0 +1,188 @@
+/** The popups of a conversation: whose it is, until when it sleeps, how urgent it is, its tags. */
+import { fromLocalInput, snoozeTimes, toLocalInput, whenText } from "../../models/desk/times.ts";
+import { t } from "../../models/desk/strings.ts";
+import { priorities } from "../../models/desk/types.ts";
+import { Avatar, Button, Field, Icon } from "../../ui/basics.tsx";
+import { lang } from "../../ui/i18n.ts";
+import * as icons from "../../ui/icons.ts";
+import { type MenuItem, openDialog, openMenu } from "../../ui/overlay.tsx";
+import { signal } from "../../ui/signals.ts";
+import { keysOf } from "../../models/desk/keys.ts";
+import { type CommandId } from "../../models/desk/keys.ts";
+import { commands } from "./commands.ts";
+import { openPicker } from "./picker.tsx";
+import { desk } from "./state.ts";
+import { availabilityName, nameWithYou } from "./texts.ts";
+import { TagChip } from "./chips.tsx";
+
+export function openAssign(at: HTMLElement, id: string): void {
+  const c = desk.conversations.peek().get(id);
+  const order = { online: 0, away: 1, offline: 2 };
+  openPicker(at, {
+    label: c?.assignee ? t.peek().transfer : t.peek().assignTo,
+    placeholder: t.peek().findAgent,
+    none: t.peek().noAgent,
+    items: () => {
+      const me = desk.myId();
+      const fit = desk.agents().filter((a) => a.active && (a.role !== "agent" || !c || a.inboxes.includes(c.inbox.id)));
+      const sorted = [...fit].sort((a, b) =>
+        Number(b.id === me) - Number(a.id === me) || order[a.availability] - order[b.availability] || a.load - b.load
+      );
+      const people = sorted.map((a) => ({
+        id: a.id,
+        text: `${a.public_name} ${a.name} ${a.id === me ? t.peek().you : ""}`,
+        checked: c?.assignee?.id === a.id,
+        view: () => (
+          <span class="person">
+            <Avatar name={a.public_name} picture={a.picture} size="1.75rem" presence={a.availability} />
+            <span class="grow">
+              <span class="name">{nameWithYou(a)}</span>
+              <span class="sub">{availabilityName(a.availability)} · {t.peek().loadOf(a.load, a.capacity)}</span>
+            </span>
+            {c?.assignee?.id === a.id ? <Icon d={icons.check} /> : null}
+          </span>
+        ),
+        pick: () => void (c?.assignee?.id !== a.id && desk.assign(id, a.id)),
+      }));
+      if (!c?.assignee) return people;
+      return [...people, {
+        id: "queue",
+        text: t.peek().unassign,
+        view: () => (
+          <span class="person">
+            <span class="round">
+              <Icon d={icons.inbox} />
+            </span>
+            <span class="grow">{t.peek().unassign}</span>
+          </span>
+        ),
+        pick: () => void desk.assign(id, null),
+      }];
+    },
+  });
+}
+
+export function openSnooze(at: HTMLElement, id: string): void {
+  const now = Date.now();
+  openMenu(at, t.peek().snoozeUntil, [
+    ...snoozeTimes(now).map((choice): MenuItem => ({
+      text: t.peek()[choice.id],
+      end: whenText(lang.peek(), choice.at, now),
+      run: () => void desk.setStatus(id, "snoozed", choice.at),
+    })),
+    "line",
+    { text: t.peek().custom, icon: icons.clock, run: () => void customSnooze(id) },
+  ]);
+}
+
+function customSnooze(id: string): Promise<void> {
+  const text = signal(toLocalInput(snoozeTimes(Date.now()).find((c) => c.id === "tomorrow")?.at ?? Date.now()));
+  const wrong = signal<string | undefined>(undefined);
+  return openDialog({
+    title: () => t().customTitle,
+    body: (close) => (
+      <form
+        class="stack"
+        novalidate
+        onSubmit={(e) => {
+          e.preventDefault();
+          const until = fromLocalInput(text.peek());
+          if (until === undefined || until <= Date.now()) {
+            wrong.set(t.peek().customPast);
+            return;
+          }
+          close();
+          void desk.setStatus(id, "snoozed", until);
+        }}
+      >
+        <Field label={() => t().customLabel} wrong={wrong}>
+          {(tie) => (
+            <input
+              class="input"
+              type="datetime-local"
+              value={text.peek()}
+              min={toLocalInput(Date.now())}
+              {...tie}
+              onInput={(e) => text.set(e.currentTarget.value)}
+            />
+          )}
+        </Field>
+        <div class="actions">
+          <Button onClick={close}>{() => t().cancel}</Button>
+          <Button kind="primary" type="submit">{() => t().snooze}</Button>
+        </div>
+      </form>
+    ),
+  });
+}
+
+export function openPriority(at: HTMLElement, id: string): void {
+  const now = desk.conversations.peek().get(id)?.priority ?? "none";
+  openMenu(
+    at,
+    t.peek().priority,
+    [...priorities].reverse().map((p): MenuItem => ({
+      text: t.peek()[`priority${p}`],
+      checked: p === now,
+      run: () => void (p !== now && desk.setPriority(id, p)),
+    })),
+  );
+}
+
+export function openTags(at: HTMLElement, id: string): void {
+  const now = () => desk.conversations().get(id)?.tags ?? [];
+  openPicker(at, {
+    label: t.peek().tags,
+    placeholder: t.peek().findTag,
+    none: t.peek().noTags,
+    stay: true,
+    items: () =>
+      [...new Set([...now(), ...desk.tags().map((tag) => tag.name)])].map((name) => {
+        const on = now().includes(name);
+        return {
+          id: name,
+          text: name,
+          checked: on,
+          view: () => (
+            <span class="person">
+              <span class="grow">
+                <TagChip name={name} />
+              </span>
+              {on ? <Icon d={icons.check} /> : null}
+            </span>
+          ),
+          pick: () => void desk.changeTags(id, on ? { remove: name } : { add: name }),
+        };
+      }),
+    create: (typed) => {
+      const name = typed.toLowerCase().slice(0, 40);
+      if (desk.tags.peek().some((tag) => tag.name === name) || now().includes(name)) return undefined;
+      return {
+        id: "new",
+        text: name,
+        view: () => (
+          <span class="person">
+            <Icon d={icons.plus} />
+            <span>{t.peek().createTag(name)}</span>
+          </span>
+        ),
+        pick: () => void desk.changeTags(id, { add: name }),
+      };
+    },
+  });
+}
+
+/** Everything that can be done with a conversation, for small screens and for those who look for it. */
+export function openActions(at: HTMLElement): void {
+  const all: CommandId[] = ["take", "assign", "unassign", "snooze", "pending", "resolve", "reopen", "priority", "tags", "customer"];
+  openMenu(
+    at,
+    t.peek().more,
+    all.flatMap((id): MenuItem[] => {
+      const command = commands.find((c) => c.id === id);
+      if (!command?.can()) return [];
+      const keys = keysOf(id);
+      return [{ text: command.title(), icon: command.icon, ...(keys ? { end: keys.replace("Shift+", "⇧") } : {}), run: command.run }];
+    }),
+  );
+}

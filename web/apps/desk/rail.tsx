@@ -1,0 +1,191 @@
+/** The views, and who I am: the column on the left. */
+import { countOf, sameView, standing, type View, viewKey } from "../../models/desk/lists.ts";
+import { formatRoute } from "../../models/desk/route.ts";
+import { t } from "../../models/desk/strings.ts";
+import type { Availability } from "../../models/desk/types.ts";
+import { Avatar, Button, Icon } from "../../ui/basics.tsx";
+import * as icons from "../../ui/icons.ts";
+import { For, Show } from "../../ui/jsx-runtime.ts";
+import { confirmDialog, type MenuItem, openMenu } from "../../ui/overlay.tsx";
+import { run } from "./commands.ts";
+import { desk, go, goView, route } from "./state.ts";
+import { availabilityName, viewName } from "./texts.ts";
+
+export const viewIcons = {
+  mine: icons.user,
+  unassigned: icons.inbox,
+  all: icons.list,
+  pending: icons.clock,
+  snoozed: icons.snooze,
+  resolved: icons.check,
+  mentions: icons.at,
+  inbox: icons.mail,
+  search: icons.search,
+};
+
+function countText(v: View): number | undefined {
+  // Of what is done nobody needs the number.
+  return v.kind === "resolved" ? undefined : countOf(v, desk.counts()) || undefined;
+}
+
+function Entry(props: { view: View }) {
+  const { view } = props;
+  const current = () => {
+    const r = route();
+    return r.at === "desk" && sameView(r.view, view);
+  };
+  return (
+    <li>
+      <a
+        href={formatRoute({ at: "desk", view, open: undefined })}
+        aria-current={() => (current() ? "page" : undefined)}
+        data-view={viewKey(view)}
+        title={() => viewName(view)}
+      >
+        <Icon d={viewIcons[view.kind]} />
+        <span class="label">{() => viewName(view)}</span>
+        {() => {
+          const n = countText(view);
+          const loud = view.kind === "unassigned" || view.kind === "mentions";
+          return n === undefined ? null : <span class={loud ? "badge" : "badge calm"}>{n > 99 ? "99+" : n}</span>;
+        }}
+      </a>
+    </li>
+  );
+}
+
+export function Rail() {
+  const kinds = standing.filter((s) => s !== "mentions");
+  return (
+    <nav class="rail" aria-label={() => t().views}>
+      <p class="brand">
+        {() => {
+          const brand = desk.brands()[0];
+          return brand?.logo ? <img src={brand.logo} alt="" width={28} height={28} /> : (
+            <span class="mark" aria-hidden="true">
+              <Icon d={icons.chat} />
+            </span>
+          );
+        }}
+        <span class="label">{() => desk.brands()[0]?.name ?? "Comptoir"}</span>
+      </p>
+      <ul>
+        {kinds.map((kind) => <Entry view={{ kind }} />)}
+        <Entry view={{ kind: "mentions" }} />
+      </ul>
+      <Show when={() => desk.inboxes().length > 1}>
+        {() => (
+          <div class="group">
+            <h2 class="label">{() => t().inboxes}</h2>
+            <ul>
+              <For each={desk.inboxes} by={(i) => i.id}>{(i) => <Entry view={{ kind: "inbox", inbox: i.peek().id }} />}</For>
+            </ul>
+          </div>
+        )}
+      </Show>
+      <ul class="foot">
+        <Show when={() => desk.may("settings.read")}>
+          {() => (
+            <li>
+              <a
+                href={formatRoute({ at: "admin", page: "brands", item: undefined })}
+                aria-current={() => (route().at === "admin" ? "page" : undefined)}
+                title={() => t().admin}
+              >
+                <Icon d={icons.settings} />
+                <span class="label">{() => t().admin}</span>
+              </a>
+            </li>
+          )}
+        </Show>
+      </ul>
+      <MeButton />
+    </nav>
+  );
+}
+
+export function MeButton(props: { small?: boolean }) {
+  return (
+    <button
+      type="button"
+      class={props.small ? "me small" : "me"}
+      aria-haspopup="menu"
+      aria-expanded="false"
+      data-availability={() => desk.me()?.availability}
+      aria-label={() => {
+        const me = desk.me();
+        return me ? t().availabilityNow(availabilityName(me.availability), t().loadOf(me.load, me.capacity)) : t().availability;
+      }}
+      onClick={({ currentTarget }) => openMe(currentTarget)}
+    >
+      <Avatar
+        name={() => desk.me()?.public_name ?? "?"}
+        picture={() => desk.me()?.picture}
+        presence={() => desk.me()?.availability}
+      />
+      <span class="label grow">
+        <span class="name">{() => desk.me()?.public_name}</span>
+        <span class="sub">
+          {() => {
+            const me = desk.me();
+            return me ? `${availabilityName(me.availability)} · ${t().loadOf(me.load, me.capacity)}` : "";
+          }}
+        </span>
+      </span>
+    </button>
+  );
+}
+
+function openMe(at: HTMLElement): void {
+  const me = desk.me.peek(), texts = t.peek();
+  const choice = (a: Availability, text: string): MenuItem => ({
+    text,
+    checked: me?.wanted_availability === a,
+    run: () => void desk.setAvailability(a),
+  });
+  openMenu(at, texts.availability, [
+    choice("online", `${texts.online} – ${texts.onlineHint}`),
+    choice("away", `${texts.away} – ${texts.awayHint}`),
+    choice("offline", `${texts.offlineState} – ${texts.offlineHint}`),
+    "line",
+    { text: texts.preferences, icon: icons.settings, run: () => void import("./preferences.tsx").then((m) => m.openPreferences()) },
+    { text: texts.help, icon: icons.keyboard, end: "?", run: () => run("help") },
+    "line",
+    {
+      text: texts.signOut,
+      icon: icons.logout,
+      run: () =>
+        void confirmDialog({ title: texts.signOut, text: texts.signOutAsk, yes: texts.signOut }).then((yes) =>
+          yes ? desk.signOut() : undefined
+        ),
+    },
+  ]);
+}
+
+/** The views of a phone: a menu under the list's title. */
+export function openViews(at: HTMLElement): void {
+  const now = desk.view.peek();
+  const all: View[] = [...standing.map((kind): View => ({ kind }))];
+  if (desk.inboxes.peek().length > 1) all.push(...desk.inboxes.peek().map((i): View => ({ kind: "inbox", inbox: i.id })));
+  const items = all.map((view): MenuItem => {
+    const n = countText(view);
+    return {
+      text: viewName(view),
+      icon: viewIcons[view.kind],
+      ...(sameView(view, now) ? { checked: true } : n === undefined ? {} : { end: String(n) }),
+      run: () => goView(view),
+    };
+  });
+  if (desk.may("settings.read")) {
+    items.push("line", { text: t.peek().admin, icon: icons.settings, run: () => go({ at: "admin", page: "brands", item: undefined }) });
+  }
+  openMenu(at, t.peek().views, items);
+}
+
+export function ViewsButton() {
+  return (
+    <Button kind="ghost" class="views" popup="menu" expanded={false} onClick={({ currentTarget }) => openViews(currentTarget)}>
+      {[<span class="title">{() => viewName(desk.view())}</span>, <Icon d={icons.down} />]}
+    </Button>
+  );
+}

@@ -1,0 +1,42 @@
+/** Names of views, states and people in the language of the page. */
+import type { View } from "../../models/desk/lists.ts";
+import type { Route } from "../../models/desk/route.ts";
+import { t } from "../../models/desk/strings.ts";
+import type { Agent, Availability, Status } from "../../models/desk/types.ts";
+import { lang } from "../../ui/i18n.ts";
+import { desk } from "./state.ts";
+
+export function viewName(v: View): string {
+  if (v.kind === "inbox") return desk.inboxes().find((i) => i.id === v.inbox)?.name ?? t().inbox;
+  return v.kind === "search" ? t().search : t()[v.kind];
+}
+
+export function titleOf(route: Route): string {
+  return route.at === "admin" ? t().admin : viewName(route.view);
+}
+
+export function statusName(s: Status): string {
+  return { open: t().statusOpen, pending: t().statusPending, snoozed: t().statusSnoozed, resolved: t().statusResolved }[s];
+}
+
+export function availabilityName(a: Availability): string {
+  return { online: t().online, away: t().away, offline: t().offlineState }[a];
+}
+
+export function nameWithYou(agent: { id: string; name: string } | Agent): string {
+  return agent.id === desk.myId() ? t().you : "public_name" in agent ? agent.public_name : agent.name;
+}
+
+export function languageName(code: string): string {
+  try {
+    const name = new Intl.DisplayNames([lang()], { type: "language" }).of(code) ?? code;
+    return name.charAt(0).toUpperCase() + name.slice(1);
+  } catch {
+    // Not a language code: as it is.
+    return code;
+  }
+}
+
+export function listOfNames(names: readonly string[]): string {
+  return new Intl.ListFormat(lang(), { type: "conjunction" }).format(names);
+}

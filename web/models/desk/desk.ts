@@ -1,0 +1,716 @@
+/**
+ * The console's model: who I am, what I see, what changes. Everything a view shows is a signal here.
+ *
+ * Laws: a conversation never goes back to an older version; what I do shows at once and is taken back when the server says
+ * no; after a cut the stream goes on where it was, after a reset everything is fetched anew. Never touches the DOM.
+ */
+import { ApiError, isPassing } from "../../sdk/http.ts";
+import type { Uploader } from "../../sdk/media.ts";
+import { type Clock, Emitter, type Network } from "../../sdk/ports.ts";
+import type { SessionKeeper } from "../../sdk/session.ts";
+import type { KeyValue } from "../../sdk/storage.ts";
+import { batch, computed, type Read, root, type Signal, signal } from "../../ui/signals.ts";
+import { DeskApi } from "./api.ts";
+import { ConversationModel } from "./conversation.ts";
+import { fold } from "./fuzzy.ts";
+import { ListModel } from "./list.ts";
+import { sameView, type View, viewKey } from "./lists.ts";
+import { LiveStream, type StreamEvent } from "./stream.ts";
+import { t } from "./strings.ts";
+import type {
+  Agent,
+  Availability,
+  Brand,
+  Canned,
+  Contact,
+  Conversation,
+  Counts,
+  Inbox,
+  Item,
+  NoteItem,
+  Priority,
+  Status,
+  Tag,
+  Viewer,
+} from "./types.ts";
+
+export type Phase = "starting" | "signedOut" | "notAgent" | "broken" | "ready";
+
+/** Something that is worth a sound: told to the view, which knows whether somebody looks. */
+export interface News {
+  kind: "message" | "waiting" | "assigned" | "mention";
+  conversation: Conversation;
+  title: string;
+  text: string;
+  /** For how to answer when it is on the screen already. */
+  item: Item | undefined;
+}
+
+export interface Notice {
+  text: string;
+  bad: boolean;
+  action: { text: string; run: () => void } | undefined;
+}
+
+type Patch = Partial<Conversation>;
+const mostModels = 60;
+
+export interface DeskSettings {
+  keeper: SessionKeeper;
+  store: KeyValue;
+  clock: Clock;
+  network: Network;
+  uploader?: Uploader;
+}
+
+export class DeskModel {
+  readonly keeper: SessionKeeper;
+  readonly api: DeskApi;
+  readonly store: KeyValue;
+  readonly clock: Clock;
+  readonly network: Network;
+  readonly uploader: Uploader | undefined;
+
+  readonly phase: Signal<Phase> = signal<Phase>("starting");
+  readonly me: Signal<Agent | undefined> = signal<Agent | undefined>(undefined);
+  readonly myId: Read<string> = computed(() => this.me()?.id ?? "");
+  readonly permissions: Signal<ReadonlySet<string>> = signal<ReadonlySet<string>>(new Set());
+  readonly conversations: Signal<ReadonlyMap<string, Conversation>> = signal<ReadonlyMap<string, Conversation>>(new Map());
+  readonly contacts: Signal<ReadonlyMap<string, Contact>> = signal<ReadonlyMap<string, Contact>>(new Map());
+  readonly agents: Signal<readonly Agent[]> = signal<readonly Agent[]>([]);
+  readonly brands: Signal<readonly Brand[]> = signal<readonly Brand[]>([]);
+  readonly inboxes: Signal<readonly Inbox[]> = signal<readonly Inbox[]>([]);
+  readonly tags: Signal<readonly Tag[]> = signal<readonly Tag[]>([]);
+  readonly canned: Signal<readonly Canned[]> = signal<readonly Canned[]>([]);
+  readonly counts: Signal<Counts | undefined> = signal<Counts | undefined>(undefined);
+  readonly viewing: Signal<ReadonlyMap<string, readonly Viewer[]>> = signal<ReadonlyMap<string, readonly Viewer[]>>(new Map());
+  readonly typing: Signal<ReadonlyMap<string, { contact: boolean; agents: string[] }>> = signal<
+    ReadonlyMap<string, { contact: boolean; agents: string[] }>
+  >(new Map());
+  readonly drafts: Signal<ReadonlySet<string>> = signal<ReadonlySet<string>>(new Set());
+  readonly openId: Signal<string | undefined> = signal<string | undefined>(undefined);
+  readonly open: Read<ConversationModel | undefined> = computed(() => {
+    const id = this.openId();
+    return id === undefined || this.phase() !== "ready" ? undefined : this.model(id);
+  });
+  readonly view: Signal<View> = signal<View>({ kind: "mine" }, sameView);
+  readonly list: Read<ListModel> = computed(() => this.listOf(this.view()));
+  /** The row that j and k move. */
+  readonly cursor: Signal<string | undefined> = signal<string | undefined>(undefined);
+  readonly stream: LiveStream;
+  readonly news = new Emitter<News>();
+  readonly notices = new Emitter<Notice>();
+  /** The clock of the views: waiting times are drawn from it. */
+  readonly now: Signal<number>;
+
+  #server = new Map<string, Conversation>();
+  #patches = new Map<string, Patch[]>();
+  #models = new Map<string, ConversationModel>();
+  #lists = new Map<string, ListModel>();
+  #entered: ConversationModel | undefined;
+  #countsTimer: ReturnType<typeof setTimeout> | undefined;
+  #tick: ReturnType<typeof setInterval> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #startedAt: number;
+
+  constructor(settings: DeskSettings) {
+    this.keeper = settings.keeper;
+    this.store = settings.store;
+    this.clock = settings.clock;
+    this.network = settings.network;
+    this.uploader = settings.uploader;
+    this.api = new DeskApi(settings.keeper.http);
+    this.now = signal(this.clock.now());
+    this.#startedAt = this.clock.now();
+    this.stream = new LiveStream({
+      open: (since, cut) => this.api.stream(since, cut),
+      apply: (event) => this.apply(event),
+      refused: (error) => this.#refused(error),
+      clock: this.clock,
+      network: this.network,
+    });
+    this.keeper.changed.on((session) => {
+      if (!session && this.phase.peek() !== "signedOut") this.#forget();
+    });
+  }
+
+  // Coming and going
+
+  async start(): Promise<void> {
+    clearTimeout(this.#retry);
+    if (!(this.keeper.session ?? (await this.keeper.restore()))) {
+      this.phase.set("signedOut");
+      return;
+    }
+    try {
+      await this.#load();
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return this.#forget();
+      if (error instanceof ApiError && error.status === 403) {
+        this.phase.set("notAgent");
+        return;
+      }
+      if (!isPassing(error)) throw error;
+      this.phase.set("broken");
+      this.#retry = setTimeout(() => void this.start(), 3000);
+    }
+  }
+
+  async #load(): Promise<void> {
+    const me = await this.api.me();
+    batch(() => {
+      this.me.set(me.agent);
+      this.permissions.set(new Set(me.permissions));
+      this.brands.set(me.brands);
+      this.inboxes.set(me.inboxes);
+      this.counts.set(me.counts);
+      this.phase.set("ready");
+    });
+    this.#startedAt = this.clock.now();
+    // From the position of the snapshot on: whatever changes while the lists load comes by the stream.
+    this.stream.start(String(me.position));
+    this.listOf({ kind: "mine" }).load();
+    this.listOf({ kind: "unassigned" }).load();
+    this.list.peek().load();
+    this.#reload("tags");
+    this.#reload("canned");
+    this.api.agents().then((all) => this.agents.set(all), (error) => this.ignorePassing(error));
+    const kept = await this.store.list<{ reply: string }>(`draft/${this.myId.peek()}/`);
+    this.drafts.set(new Set(kept.filter((d) => d.value.reply.trim() !== "").map((d) => d.key.split("/").pop() ?? "")));
+    // What an earlier visit could not send goes out now, without opening its conversation.
+    for (const { value } of await this.store.list<{ lane: string }>(`outbox/desk/${this.myId.peek()}/`)) {
+      this.model(value.lane.split("/").pop() ?? "");
+    }
+    clearInterval(this.#tick);
+    this.#tick = setInterval(() => this.now.set(this.clock.now()), 15_000);
+  }
+
+  async signIn(user: string, password: string): Promise<void> {
+    await this.keeper.login(user.trim(), password, t.peek().device);
+    await this.start();
+  }
+
+  async signOut(): Promise<void> {
+    try {
+      await this.keeper.logout();
+    } catch (error) {
+      // The server cannot be reached: this browser forgets all the same.
+      if (!isPassing(error)) throw error;
+    }
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.stream.stop();
+    clearInterval(this.#tick);
+    clearTimeout(this.#countsTimer);
+    this.#entered = undefined;
+    for (const m of this.#models.values()) m.dispose();
+    this.#models.clear();
+    this.#lists.clear();
+    this.#server.clear();
+    this.#patches.clear();
+    batch(() => {
+      this.phase.set("signedOut");
+      this.me.set(undefined);
+      this.conversations.set(new Map());
+      this.contacts.set(new Map());
+      this.counts.set(undefined);
+      this.openId.set(undefined);
+      this.typing.set(new Map());
+      this.viewing.set(new Map());
+    });
+    this.keeper.session = undefined;
+  }
+
+  #refused(error: ApiError): void {
+    if (error.status === 401) void this.keeper.adopt(undefined);
+    else if (error.status === 403) this.phase.set("notAgent");
+    else this.tell(this.explain(error), true);
+  }
+
+  // What is there
+
+  listOf(view: View): ListModel {
+    const key = viewKey(view);
+    let found = this.#lists.get(key);
+    if (!found) {
+      found = root(() => new ListModel(this, view));
+      // Searches are many; only the last few stay.
+      if (this.#lists.size > 24) { for (const old of this.#lists.keys()) if (old.startsWith("search:")) this.#lists.delete(old); }
+      this.#lists.set(key, found);
+    }
+    return found;
+  }
+
+  model(id: string): ConversationModel {
+    let found = this.#models.get(id);
+    if (found) this.#models.delete(id);
+    else found = root(() => new ConversationModel(this, id));
+    this.#models.set(id, found);
+    for (const [other, model] of this.#models) {
+      if (this.#models.size <= mostModels) break;
+      if (other === this.openId.peek() || model.echoes.peek().length > 0) continue;
+      model.dispose();
+      this.#models.delete(other);
+    }
+    return found;
+  }
+
+  /** What will probably be opened next is fetched before. */
+  prefetch(id: string | undefined): void {
+    if (id !== undefined && this.phase.peek() === "ready") void this.model(id).timeline.load();
+  }
+
+  show(view: View, open: string | undefined): void {
+    batch(() => {
+      this.view.set(view);
+      this.openId.set(open);
+      if (open !== undefined) this.cursor.set(open);
+    });
+    this.list.peek().load();
+    const next = this.open.peek();
+    if (next === this.#entered) return;
+    this.#entered?.leave();
+    this.#entered = next;
+    next?.enter();
+  }
+
+  may(permission: string): boolean {
+    return this.permissions().has(permission);
+  }
+
+  agent(id: string): Agent | undefined {
+    return this.agents().find((a) => a.id === id);
+  }
+
+  nameOf(agent: string): string {
+    return this.agents().find((a) => a.id === agent)?.public_name ?? agent;
+  }
+
+  /** Colleagues named by `@name` in a note. */
+  mentionsIn(text: string): string[] {
+    const hay = fold(text);
+    return this.agents.peek().filter((a) => a.active && hasMention(hay, fold(a.public_name))).map((a) => a.id);
+  }
+
+  async loadConversation(id: string): Promise<void> {
+    await this.attempt(async () => this.put(await this.api.conversation(id)));
+  }
+  async loadContact(id: string): Promise<void> {
+    try {
+      this.putContact(await this.api.contact(id));
+    } catch (error) {
+      this.ignorePassing(error);
+    }
+  }
+
+  // Changes
+
+  /** Takes newer states of conversations; older ones are dropped. */
+  put(...all: Conversation[]): void {
+    if (all.length === 0) return;
+    let next: Map<string, Conversation> | undefined;
+    for (const c of all) {
+      const known = this.#server.get(c.id);
+      if (known && known.version > c.version) continue;
+      this.#server.set(c.id, c);
+      (next ??= new Map(this.conversations.peek())).set(c.id, this.#shown(c));
+    }
+    if (next) this.conversations.set(next);
+  }
+
+  #shown(c: Conversation): Conversation {
+    const patches = this.#patches.get(c.id);
+    return patches ? Object.assign({}, c, ...patches) : c;
+  }
+  #redraw(id: string): void {
+    const c = this.#server.get(id);
+    if (!c) return;
+    this.conversations.set(new Map(this.conversations.peek()).set(id, this.#shown(c)));
+  }
+  /** A small change of what the server told, which it will tell itself in its next state. */
+  #amend(id: string, change: Patch): void {
+    const c = this.#server.get(id);
+    if (!c) return;
+    this.#server.set(id, { ...c, ...change });
+    this.#redraw(id);
+  }
+
+  putContact(contact: Contact): void {
+    const known = this.contacts.peek().get(contact.id);
+    if (known && known.version > contact.version) return;
+    this.contacts.update((all) => new Map(all).set(contact.id, contact));
+    const { id, name, display_name, email, verified, online } = contact;
+    for (const c of this.#server.values()) {
+      if (c.contact.id === id) this.#amend(c.id, { contact: { id, name, display_name, email, verified, online } });
+    }
+  }
+
+  haveRead(id: string): void {
+    const c = this.#server.get(id);
+    if (c && (c.unread > 0 || c.mentioned)) this.#amend(id, { unread: 0, mentioned: false });
+    if (c?.mentioned) this.#countSoon();
+  }
+
+  /** One event of the stream. */
+  apply({ event, data }: StreamEvent): void {
+    // deno-lint-ignore no-explicit-any
+    const d = data as any;
+    switch (event) {
+      case "hello":
+        this.#hello(d);
+        break;
+      case "reset":
+        this.#reset();
+        break;
+      case "conversation.updated":
+        this.#conversationUpdated(d.conversation as Conversation);
+        break;
+      case "message.created":
+      case "note.created":
+      case "system.created":
+        this.#itemCreated(d.conversation_id, d.item as Item);
+        break;
+      case "message.updated":
+        this.#models.get(d.conversation_id)?.timeline.apply(d.item as Item);
+        break;
+      case "note.deleted":
+        this.#models.get(d.conversation_id)?.timeline.removeNote(d.note);
+        break;
+      case "contact.updated":
+        this.putContact(d.contact as Contact);
+        break;
+      case "agent.updated":
+        this.#agentUpdated(d.agent as Agent);
+        break;
+      case "settings.updated":
+        this.#reload(d.what);
+        break;
+      case "read":
+        if (d.by === "contact") {
+          const c = this.#server.get(d.conversation_id);
+          if (c && (c.contact_read_at ?? 0) < d.at) this.#amend(c.id, { contact_read_at: d.at });
+        } else if (d.agent === this.myId.peek()) this.haveRead(d.conversation_id);
+        break;
+      case "typing":
+        this.typing.update((all) => {
+          const next = new Map(all);
+          if (d.contact || d.agents.length > 0) next.set(d.conversation_id, { contact: d.contact, agents: d.agents });
+          else next.delete(d.conversation_id);
+          return next;
+        });
+        break;
+      case "viewing":
+        this.viewing.update((all) => new Map(all).set(d.conversation_id, d.viewers));
+        break;
+      case "contact.presence":
+        this.#presence(d.contact_id, d.online);
+        break;
+    }
+  }
+
+  #hello(d: { agents: Agent[]; viewing: { conversation: string; viewers: Viewer[] }[] }): void {
+    this.agents.set(d.agents);
+    const me = d.agents.find((a) => a.id === this.myId.peek());
+    if (me) this.me.set(me);
+    this.viewing.set(new Map(d.viewing.map((v) => [v.conversation, v.viewers])));
+    this.typing.set(new Map());
+    if (this.stream.connections > 1) {
+      // What is not in the durable log (presence, receipts) may have changed while we were away.
+      const open = this.openId.peek();
+      if (open) this.api.conversation(open).then((c) => this.put(c), (error) => this.ignorePassing(error));
+    }
+    this.#countSoon();
+    for (const m of this.#models.values()) m.refresh();
+  }
+
+  #reset(): void {
+    for (const m of this.#models.values()) m.timeline.outdate();
+    for (const l of this.#lists.values()) l.outdate();
+    this.#entered?.timeline.load();
+    this.list.peek().load();
+    for (const what of ["brands", "inboxes", "tags", "canned"]) this.#reload(what);
+    const open = this.openId.peek();
+    if (open) void this.loadConversation(open);
+  }
+
+  #conversationUpdated(c: Conversation): void {
+    const before = this.#server.get(c.id), me = this.myId.peek();
+    this.put(c);
+    this.#countSoon();
+    if (c.updated_at < this.#startedAt - 60_000) return;
+    const came = c.assignee?.id === me && before?.assignee?.id !== me && !this.#patches.has(c.id) && c.status === "open";
+    if (came && before) this.#tellNews("assigned", c, t.peek().newsAssigned, undefined);
+    else if (!before && c.assignee === null && c.status === "open" && c.waiting_since) {
+      this.#tellNews("waiting", c, t.peek().newsWaiting, undefined);
+    }
+  }
+
+  #itemCreated(id: string, item: Item): void {
+    this.#models.get(id)?.timeline.apply(item);
+    if (item.at < this.#startedAt - 60_000) return;
+    const c = this.#server.get(id), me = this.myId.peek();
+    if (!c) return;
+    if (item.kind === "message" && item.author.kind === "contact") {
+      const mine = c.assignee?.id === me;
+      if (mine || c.assignee === null) this.#tellNews(mine ? "message" : "waiting", c, item.author.name, item);
+    } else if (item.kind === "note" && item.note.mentions.includes(me) && item.author.id !== me) {
+      this.#tellNews("mention", c, t.peek().newsMention(item.author.name), item);
+    }
+  }
+
+  #tellNews(kind: News["kind"], conversation: Conversation, title: string, item: Item | undefined): void {
+    const text = item ? previewOf(item) : conversation.last_message?.preview ?? conversation.contact.display_name;
+    this.news.emit({ kind, conversation, title, text: text || conversation.last_message?.preview || "", item });
+  }
+
+  #agentUpdated(agent: Agent): void {
+    this.agents.update((all) => all.some((a) => a.id === agent.id) ? all.map((a) => a.id === agent.id ? agent : a) : [...all, agent]);
+    if (agent.id !== this.myId.peek()) return;
+    const before = this.me.peek();
+    this.me.set(agent);
+    if (before && (before.role !== agent.role || before.inboxes.join() !== agent.inboxes.join())) {
+      this.api.me().then((me) => {
+        this.permissions.set(new Set(me.permissions));
+        this.inboxes.set(me.inboxes);
+      }, (error) => this.ignorePassing(error));
+      for (const l of this.#lists.values()) l.outdate();
+      this.list.peek().load();
+    }
+  }
+
+  #presence(contact: string, online: boolean): void {
+    for (const c of this.#server.values()) {
+      if (c.contact.id === contact && c.contact.online !== online) this.#amend(c.id, { contact: { ...c.contact, online } });
+    }
+    const known = this.contacts.peek().get(contact);
+    if (known && known.online !== online) {
+      const last_seen_at = Math.max(known.last_seen_at, this.clock.now());
+      this.contacts.update((all) => new Map(all).set(contact, { ...known, online, last_seen_at }));
+    }
+  }
+
+  #reload(what: string): void {
+    const done = (error: unknown) => this.ignorePassing(error);
+    if (what === "tags") this.api.tagList().then((all) => this.tags.set(all), done);
+    else if (what === "canned") this.api.canned().then((all) => this.canned.set(all), done);
+    else if (what === "brands") this.api.brands().then((all) => this.brands.set(all), done);
+    else if (what === "inboxes") {
+      this.api.inboxes().then((all) => this.inboxes.set(all), done);
+      for (const l of this.#lists.values()) l.outdate();
+      this.list.peek().load();
+    }
+  }
+
+  #countSoon(): void {
+    if (this.#countsTimer !== undefined) return;
+    this.#countsTimer = setTimeout(() => {
+      this.#countsTimer = undefined;
+      if (this.phase.peek() !== "ready") return;
+      this.api.counts().then((counts) => this.counts.set(counts), (error) => this.ignorePassing(error));
+    }, 250);
+  }
+
+  // Doing
+
+  tell(text: string, bad = false, action?: Notice["action"]): void {
+    this.notices.emit({ text, bad, action });
+  }
+
+  /** The server's own words when it has some, else ours. */
+  explain(error: unknown): string {
+    const texts = t.peek();
+    if (error instanceof ApiError) {
+      if (error.status === 429) return texts.tooFast;
+      if (error.status >= 500) return texts.serverTrouble;
+      const fields = (error.body.errors as { detail: string }[] | undefined)?.map((e) => e.detail).join(" ");
+      return fields || error.message || texts.serverTrouble;
+    }
+    return isPassing(error) ? texts.noNetwork : String(error);
+  }
+
+  /** For work that is done again by itself (presence, counts): a lost network is no news, anything else is a defect. */
+  ignorePassing(error: unknown): void {
+    if (isPassing(error)) return;
+    // The session has ended, or what was meant is gone: the model hears of that elsewhere.
+    if (error instanceof ApiError && [401, 403, 404].includes(error.status)) return;
+    throw error;
+  }
+
+  async attempt(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError) && !isPassing(error)) throw error;
+      this.tell(this.explain(error), true);
+      return false;
+    }
+  }
+
+  /** Shows the change now, asks the server, keeps its answer or goes back. */
+  async #act(id: string, patch: Patch, ask: () => Promise<Conversation>, refused?: (error: ApiError) => boolean): Promise<boolean> {
+    this.#patches.set(id, [...(this.#patches.get(id) ?? []), patch]);
+    this.#redraw(id);
+    const settle = () => {
+      const left = (this.#patches.get(id) ?? []).filter((p) => p !== patch);
+      if (left.length > 0) this.#patches.set(id, left);
+      else this.#patches.delete(id);
+    };
+    try {
+      const answer = await ask();
+      settle();
+      this.put(answer);
+      this.#redraw(id);
+      this.#countSoon();
+      return true;
+    } catch (error) {
+      settle();
+      const now = error instanceof ApiError ? error.body.conversation as Conversation | undefined : undefined;
+      if (now) this.put(now);
+      this.#redraw(id);
+      if (error instanceof ApiError && refused?.(error)) return false;
+      if (!(error instanceof ApiError) && !isPassing(error)) throw error;
+      this.tell(this.explain(error), true);
+      return false;
+    }
+  }
+
+  #myRef() {
+    const me = this.me.peek();
+    return me ? { id: me.id, name: me.public_name, picture: me.picture } : null;
+  }
+
+  take(id: string, force = false): Promise<boolean> {
+    return this.#act(id, { assignee: this.#myRef() }, () => this.api.take(id, force), (error) => {
+      if (error.code !== "already_taken") return false;
+      this.tell(error.message, true, { text: t.peek().takeOver, run: () => void this.take(id, true) });
+      return true;
+    });
+  }
+
+  /** Takes the one who waits longest. Gives its id. */
+  async takeNext(): Promise<string | undefined> {
+    const list = this.listOf({ kind: "unassigned" });
+    await list.load();
+    const first = list.rows.peek()[0];
+    if (!first) {
+      this.tell(t.peek().nobodyWaits);
+      return undefined;
+    }
+    return (await this.take(first.id)) ? first.id : undefined;
+  }
+
+  async assign(id: string, agent: string | null): Promise<boolean> {
+    const before = this.#server.get(id);
+    const to = agent === null ? null : this.agents.peek().find((a) => a.id === agent);
+    const ref = to ? { id: to.id, name: to.public_name, picture: to.picture } : null;
+    const patch = agent === null ? { assignee: null } : { assignee: ref };
+    const ask = async () => {
+      try {
+        return await this.api.assign(id, agent, before?.version);
+      } catch (error) {
+        const now = error instanceof ApiError && error.code === "conflict"
+          ? error.body.conversation as Conversation | undefined
+          : undefined;
+        // It only grew by a message: what I saw about who has it still holds.
+        if (now && now.assignee?.id === before?.assignee?.id && now.status === before?.status) {
+          return await this.api.assign(id, agent, now.version);
+        }
+        throw error;
+      }
+    };
+    const done = await this.#act(id, patch, ask, (error) => {
+      const now = error.code === "conflict" ? error.body.conversation as Conversation | undefined : undefined;
+      if (!now) return false;
+      this.tell(now.assignee ? t.peek().nowWith(now.assignee.name) : t.peek().changedMeanwhile, true);
+      return true;
+    });
+    if (done) this.tell(ref ? t.peek().assignedTo(ref.name) : t.peek().backInQueue);
+    return done;
+  }
+
+  async setStatus(id: string, status: Status, until?: number, quiet = false): Promise<boolean> {
+    const before = this.#server.get(id);
+    const now = this.clock.now();
+    const patch: Patch = {
+      status,
+      snoozed_until: status === "snoozed" ? until ?? null : null,
+      resolved_at: status === "resolved" ? now : null,
+      ...(status === "open" || status === "snoozed" ? {} : { waiting_since: null }),
+    };
+    const done = await this.#act(id, patch, () => this.api.status(id, status, until));
+    if (done && !quiet && before && before.status !== status) {
+      const texts = t.peek();
+      const text = { open: texts.reopened, pending: texts.nowPending, snoozed: texts.nowSnoozed, resolved: texts.nowResolved }[status];
+      const back = { status: before.status, until: before.snoozed_until ?? undefined };
+      // A time that is over cannot be set again.
+      const undo = back.status !== "snoozed" || (back.until ?? 0) > now;
+      this.tell(text, false, undo ? { text: texts.undo, run: () => void this.setStatus(id, back.status, back.until, true) } : undefined);
+    }
+    return done;
+  }
+
+  setPriority(id: string, priority: Priority): Promise<boolean> {
+    return this.#act(id, { priority }, () => this.api.priority(id, priority));
+  }
+
+  /** Adds and removes; a colleague's tags of the same moment stay. */
+  changeTags(id: string, change: { add?: string; remove?: string }): Promise<boolean> {
+    const next = (tags: readonly string[]) => {
+      const kept = tags.filter((tag) => tag !== change.remove);
+      return change.add && !kept.includes(change.add) ? [...kept, change.add] : kept;
+    };
+    const ask = async () => {
+      let c = this.#server.get(id) ?? await this.api.conversation(id);
+      for (let tries = 0;; tries++) {
+        try {
+          return await this.api.tags(id, next(c.tags), c.version);
+        } catch (error) {
+          const now = error instanceof ApiError && error.code === "conflict"
+            ? error.body.conversation as Conversation | undefined
+            : undefined;
+          if (!now || tries >= 4) throw error;
+          c = now;
+        }
+      }
+    };
+    return this.#act(id, { tags: next(this.conversations.peek().get(id)?.tags ?? []) }, ask);
+  }
+
+  setLanguage(id: string, language: string): Promise<boolean> {
+    return this.#act(id, { language }, () => this.api.language(id, language));
+  }
+
+  async saveContact(id: string, change: Partial<Contact>): Promise<void> {
+    this.putContact(await this.api.saveContact(id, change));
+  }
+
+  async setAvailability(availability: Availability): Promise<void> {
+    const before = this.me.peek();
+    if (before) this.me.set({ ...before, wanted_availability: availability, availability });
+    const done = await this.attempt(async () => this.me.set(await this.api.availability(availability)));
+    if (!done && before) this.me.set(before);
+  }
+}
+
+function hasMention(hay: string, name: string): boolean {
+  if (name === "") return false;
+  for (let at = hay.indexOf(`@${name}`); at >= 0; at = hay.indexOf(`@${name}`, at + 1)) {
+    const next = hay[at + 1 + name.length] ?? "";
+    if (!/[\p{L}\p{N}]/u.test(next)) return true;
+  }
+  return false;
+}
+
+function previewOf(item: Item): string {
+  if (item.kind === "note") return item.note.body;
+  if (item.kind === "system") return item.system.text;
+  return item.message.type === "text" ? item.message.body : "";
+}
+
+/** A note's mention of me that I have not read. */
+export function isMention(item: NoteItem, me: string): boolean {
+  return item.note.mentions.includes(me);
+}

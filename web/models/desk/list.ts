@@ -1,0 +1,64 @@
+/** One list of conversations: the server's pages, kept in order by what is known since. */
+import { isAbort } from "../../sdk/ports.ts";
+import { isPassing } from "../../sdk/http.ts";
+import { computed, type Read, type Signal, signal } from "../../ui/signals.ts";
+import type { DeskModel } from "./desk.ts";
+import { rowsOf, type View, viewQuery } from "./lists.ts";
+import type { Conversation } from "./types.ts";
+
+export class ListModel {
+  readonly rows: Read<readonly Conversation[]>;
+  readonly loaded = signal(false);
+  readonly loading = signal(false);
+  readonly complete = signal(false);
+  readonly trouble: Signal<string | undefined> = signal<string | undefined>(undefined);
+  #ids: Signal<readonly string[]> = signal<readonly string[]>([]);
+  #cursor: string | undefined;
+  #stale = true;
+  #running: Promise<void> | undefined;
+
+  constructor(private desk: DeskModel, readonly view: View) {
+    this.rows = computed(() => rowsOf(view, desk.conversations(), this.#ids(), this.complete(), desk.myId()));
+  }
+
+  /** The first page, unless it is there. */
+  load(): Promise<void> {
+    if (!this.#stale || (this.view.kind === "search" && this.view.q.trim() === "")) return Promise.resolve();
+    return this.#running ??= this.#page(undefined).finally(() => this.#running = undefined);
+  }
+
+  more(): Promise<void> {
+    if (this.#running || this.complete.peek() || !this.loaded.peek() || this.trouble.peek()) return Promise.resolve();
+    return this.#running = this.#page(this.#cursor).finally(() => this.#running = undefined);
+  }
+
+  async again(): Promise<void> {
+    this.trouble.set(undefined);
+    await (this.loaded.peek() && !this.#stale ? this.more() : this.load());
+  }
+
+  outdate(): void {
+    this.#stale = true;
+  }
+
+  async #page(cursor: string | undefined): Promise<void> {
+    this.loading.set(true);
+    this.trouble.set(undefined);
+    try {
+      const page = await this.desk.api.conversations({ ...viewQuery(this.view), cursor, limit: cursor ? 100 : 50 });
+      this.desk.put(...page.items);
+      const ids = page.items.map((c) => c.id);
+      if (cursor === undefined) this.#stale = false;
+      this.#ids.update((now) => [...new Set(cursor === undefined ? ids : [...now, ...ids])]);
+      this.#cursor = page.next_cursor ?? undefined;
+      this.complete.set(page.next_cursor === null);
+      this.loaded.set(true);
+    } catch (error) {
+      if (isAbort(error)) return;
+      if (!isPassing(error)) this.desk.ignorePassing(error);
+      this.trouble.set(this.desk.explain(error));
+    } finally {
+      this.loading.set(false);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/search/lamp/cv_1`, `#/admin/brands`. Pure. */
+import { standing, type StandingView, type View } from "./lists.ts";
+
+export type AdminPage = "brands" | "inboxes" | "agents" | "canned" | "tags";
+export const adminPages: readonly AdminPage[] = ["brands", "inboxes", "agents", "canned", "tags"];
+
+export type Route =
+  | { at: "desk"; view: View; open: string | undefined }
+  | { at: "admin"; page: AdminPage; item: string | undefined };
+
+export function parseRoute(hash: string): Route {
+  const parts = hash.replace(/^#?\/?/, "").split("/").map(decode);
+  const [first, second, third] = parts;
+  if (first === "admin") {
+    const page = adminPages.find((p) => p === second) ?? "brands";
+    return { at: "admin", page, item: third || undefined };
+  }
+  if (first === "inbox" && second) return { at: "desk", view: { kind: "inbox", inbox: second }, open: third || undefined };
+  if (first === "search") return { at: "desk", view: { kind: "search", q: second ?? "" }, open: third || undefined };
+  const kind: StandingView = standing.find((s) => s === first) ?? "mine";
+  return { at: "desk", view: { kind }, open: second || undefined };
+}
+
+export function formatRoute(route: Route): string {
+  const tail = (id: string | undefined) => id === undefined ? "" : `/${encodeURIComponent(id)}`;
+  if (route.at === "admin") return `#/admin/${route.page}${tail(route.item)}`;
+  const v = route.view;
+  const head = v.kind === "inbox"
+    ? `#/inbox/${encodeURIComponent(v.inbox)}`
+    : v.kind === "search"
+    ? `#/search/${encodeURIComponent(v.q)}`
+    : `#/${v.kind}`;
+  return head + tail(route.open);
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // Written by hand, wrongly: as it stands.
+    return part;
+  }
+}

@@ -1,0 +1,243 @@
+/** What the desk API says, typed. Names and shapes are the server's own (its OpenAPI document). */
+import type { Lang } from "../../ui/i18n.ts";
+
+export type Availability = "online" | "away" | "offline";
+export type Role = "owner" | "admin" | "supervisor" | "agent";
+export type Status = "open" | "pending" | "snoozed" | "resolved";
+export type Priority = "none" | "low" | "normal" | "high" | "urgent";
+export const priorities: readonly Priority[] = ["none", "low", "normal", "high", "urgent"];
+export const roles: readonly Role[] = ["agent", "supervisor", "admin", "owner"];
+
+export interface AgentRef {
+  id: string;
+  name: string;
+  picture: string | null;
+}
+
+export interface Agent {
+  id: string;
+  name: string;
+  public_name: string;
+  email: string | null;
+  role: Role;
+  picture: string | null;
+  availability: Availability;
+  wanted_availability: Availability;
+  capacity: number;
+  load: number;
+  languages: string[];
+  inboxes: string[];
+  active: boolean;
+  last_seen_at: number | null;
+  created_at: number;
+}
+
+export interface ContactRef {
+  id: string;
+  name: string | null;
+  display_name: string;
+  email: string | null;
+  verified: boolean;
+  online: boolean;
+}
+
+export interface WebPage {
+  url: string;
+  title: string | null;
+}
+
+export interface Contact extends ContactRef {
+  email_verified: boolean;
+  phone: string | null;
+  company: string | null;
+  location: string | null;
+  language: string | null;
+  external_id: string | null;
+  notes: string;
+  attributes: Record<string, unknown>;
+  picture: string | null;
+  page: WebPage | null;
+  conversations: number;
+  first_seen_at: number;
+  last_seen_at: number;
+  version: number;
+}
+
+export interface Conversation {
+  id: string;
+  number: number;
+  version: number;
+  room_id: string;
+  brand_id: string;
+  inbox: { id: string; name: string };
+  status: Status;
+  snoozed_until: number | null;
+  priority: Priority;
+  language: string | null;
+  encrypted: boolean;
+  contact: ContactRef;
+  assignee: AgentRef | null;
+  tags: string[];
+  last_message: {
+    event_id: string | null;
+    author: "contact" | "agent" | "bot";
+    author_name: string;
+    type: string;
+    preview: string;
+    at: number;
+  } | null;
+  waiting_since: number | null;
+  unread: number;
+  mentioned: boolean;
+  message_count: number;
+  contact_read_at: number | null;
+  page: WebPage | null;
+  created_at: number;
+  updated_at: number;
+  resolved_at: number | null;
+}
+
+export interface Media {
+  mxc: string;
+  name: string | null;
+  mimetype: string | null;
+  size: number | null;
+  width: number | null;
+  height: number | null;
+  thumbnail_mxc: string | null;
+}
+
+export type MessageType = "text" | "emote" | "notice" | "image" | "file" | "audio" | "video" | "location" | "encrypted" | "other";
+
+export interface Author {
+  kind: "contact" | "agent" | "bot" | "system";
+  id: string;
+  name: string;
+  picture: string | null;
+}
+
+interface ItemBase {
+  id: string;
+  at: number;
+  author: Author;
+}
+
+export interface MessageItem extends ItemBase {
+  kind: "message";
+  message: {
+    event_id: string | null;
+    type: MessageType;
+    body: string;
+    html: string | null;
+    media: Media | null;
+    edited: boolean;
+    redacted: boolean;
+    reply_to: string | null;
+    key: string | null;
+  };
+}
+
+export interface NoteItem extends ItemBase {
+  kind: "note";
+  note: { id: string; body: string; mentions: string[]; edited: boolean };
+}
+
+export interface SystemItem extends ItemBase {
+  kind: "system";
+  system: { type: string; text: string; data: Record<string, unknown> };
+}
+
+export type Item = MessageItem | NoteItem | SystemItem;
+
+export interface BrandTexts {
+  title: string;
+  greeting: string;
+  intro: string;
+  offline: string;
+  contact_form: string;
+  thanks: string;
+}
+
+export interface Brand {
+  id: string;
+  name: string;
+  colour: string;
+  colour_dark: string;
+  on_colour: string;
+  on_colour_dark: string;
+  logo: string | null;
+  website: string | null;
+  texts: Partial<Record<Lang, BrandTexts>>;
+  created_at: number;
+}
+
+export interface Inbox {
+  id: string;
+  key: string;
+  brand_id: string;
+  name: string;
+  channel: string;
+  languages: string[];
+  default_language: string;
+  assignment: "automatic" | "manual";
+  language_rule: "prefer" | "require";
+  identity: "optional" | "required";
+  identity_secret: string | null;
+  allowed_origins: string[];
+  reopen_days: number;
+  members: string[];
+  created_at: number;
+}
+
+export interface Tag {
+  name: string;
+  colour: string | null;
+  uses: number;
+}
+
+export interface Canned {
+  id: string;
+  shortcut: string;
+  title: string;
+  language: string | null;
+  scope: "personal" | "team";
+  owner: string | null;
+  body: string;
+  updated_at: number;
+}
+
+export interface Counts {
+  mine: number;
+  unassigned: number;
+  all: number;
+  pending: number;
+  snoozed: number;
+  resolved: number;
+  mentions: number;
+}
+
+export interface Me {
+  agent: Agent;
+  permissions: string[];
+  server_name: string;
+  position: number;
+  brands: Brand[];
+  inboxes: Inbox[];
+  counts: Counts;
+}
+
+export interface Viewer {
+  agent: AgentRef;
+  composing: boolean;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+export interface TimelinePage {
+  items: Item[];
+  more_before: boolean;
+  more_after: boolean;
+}
