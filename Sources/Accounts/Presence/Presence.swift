@@ -132,7 +132,7 @@ struct PresenceObserver: RoomObserver {
         guard event.type == "m.room.member", let target = event.stateKey, event.content["membership"]?.stringValue == "join" else { return }
         let user = UserID(trusted: target), hub = c.hub, board = board
         guard let entry = board.entry(user), entry.mood != .offline || entry.status != nil else { return }
-        let members = try c.ports.timelines.joinedMembers(tx, room: event.room)
-        tx.afterCommit { board.show(user, hub: hub, keys: members.map { .user($0.rawValue) }) }
+        let room = event.room.rawValue
+        tx.afterCommit { board.show(user, hub: hub, keys: [.room(room)]) }
     }
 }
