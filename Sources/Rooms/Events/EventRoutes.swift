@@ -23,6 +23,16 @@ extension RoomService {
                                      content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try Self.transaction(request)))
                 return try await self.answer(c) { try self.append(c, $0, event) }
             },
+            // Without a transaction id, as in old versions of the API: some clients still do.
+            Route(.post, room + "/send/{eventType}", auth: .guest, limit: .message) { request, c in
+                let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"), content: .object(try request.json()))
+                return try await self.answer(c) { try self.append(c, $0, event) }
+            },
+            Route(.post, room + "/redact/{eventId}", auth: .guest, limit: .message) { request, c in
+                let id: RoomID = try request.id("roomId"), event: EventID = try request.id("eventId"), user = request.user.userID
+                let reason = try request.json().string("reason")
+                return try await self.answer(c) { try self.redact(c, $0, room: id, event: event, by: user, reason: reason) }
+            },
             Route(.put, room + "/redact/{eventId}/{txnId}", auth: .guest, limit: .message) { request, c in
                 let id: RoomID = try request.id("roomId"), event: EventID = try request.id("eventId"), user = request.user
                 let body = try request.json()

@@ -109,6 +109,7 @@ package enum EventSQL {
     package static let pageDown = select + "WHERE e.room_nid = ? AND e.pos > ? AND e.pos < ? ORDER BY e.pos DESC LIMIT ?"
     package static let pageUp = select + "WHERE e.room_nid = ? AND e.pos > ? AND e.pos < ? ORDER BY e.pos LIMIT ?"
     static let redaction = "SELECT event_id, sender, ts, content FROM event WHERE pos = ?"
+    static let anywhere = "SELECT 1 FROM event WHERE event_id = ?"
     static let position = "SELECT pos FROM event WHERE event_id = ? AND room_nid = ?"
     static let insert = """
         INSERT INTO event (pos, room_nid, event_id, type, state_key, sender, ts, depth, content, rest, relates_to, rel_type, thread, \
@@ -119,5 +120,5 @@ package enum EventSQL {
     static let redact = "UPDATE event SET content = ?, redacted_by = ?, redacts = ?, relates_to = NULL, rel_type = NULL, thread = NULL, notifies = 0 WHERE pos = ?"
     static let threadOf = "SELECT thread, pos FROM event WHERE event_id = ? AND room_nid = ?"
 
-    package static let all = [byID, byPosition, pageDown, pageUp, redaction, position, insert, ofTransaction, redact, threadOf]
+    package static let all = [byID, byPosition, pageDown, pageUp, redaction, anywhere, position, insert, ofTransaction, redact, threadOf]
 }

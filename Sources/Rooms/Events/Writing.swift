@@ -42,7 +42,9 @@ extension RoomService {
             return try change(work, Change(target: target, membership: membership, sender: draft.sender, content: draft.content, isWhole: true, timestamp: draft.timestamp))
         }
         if draft.type == EventType.canonicalAlias, draft.stateKey == "" { try Aliases.check(work, draft.content) }
-        return try work.append(draft)
+        let id = try work.append(draft)
+        if draft.type == EventType.guestAccess, draft.stateKey == "" { try sendGuestsAway(work, draft.content) }
+        return id
     }
 
     /// The event that this device has already sent with this transaction id to the same place.
@@ -65,6 +67,7 @@ extension RoomService {
             draft.redacts = id
         }
         guard let id = draft.redacts, let target = try EventStore.event(work.tx, room: work.head.nid, id) else {
+            if let id = draft.redacts, try work.tx.exists(EventSQL.anywhere, id) { throw MatrixError.badRequest("The event is in another room.") }
             throw MatrixError.notFound("There is no such event in this room.")
         }
         guard target.type != EventType.create, target.type != EventType.serverACL else {

@@ -47,7 +47,10 @@ extension RoomService {
 
     private func join(_ request: Request, _ c: Context, _ name: String) async throws -> Response {
         let session = request.user
-        let content = try Self.reason(try request.json())
+        // Whatever else a client says of its join becomes part of it.
+        let body = try request.json()
+        _ = try Self.reason(body)
+        let content = body.filter { $0.key != "third_party_signed" && $0.key != "membership" }
         let room = try await c.db.write { tx in
             let room = try Self.resolve(tx, name)
             guard let head = try RoomStore.head(tx, room) else { throw MatrixError.notFound("There is no room \(name).") }

@@ -79,6 +79,16 @@ extension RoomService {
         return try work.tx.all(MembershipSQL.joinedUsers, work.head.nid) { UserID(trusted: $0.text(0)) }.first { auth.levels.canInvite($0) }
     }
 
+    /// Guests leave a room that no longer takes them.
+    /// https://spec.matrix.org/latest/client-server-api/#guest-access
+    func sendGuestsAway(_ work: RoomWork, _ guestAccess: JSONObject) throws {
+        guard GuestAccess(content: .object(guestAccess)) == .forbidden else { return }
+        for user in try work.tx.all(MembershipSQL.joinedUsers, work.head.nid, row: { UserID(trusted: $0.text(0)) })
+        where try work.c.ports.users.kind(work.tx, user) == .guest {
+            _ = try change(work, Change(target: user, membership: "leave", sender: user))
+        }
+    }
+
     /// Writes the user's new name and picture into the rooms where he is. A room whose rules refuse that keeps the old ones.
     package func profileChanged(_ c: Context, _ tx: WriteTx, user: UserID) throws {
         let profile = try c.ports.users.profile(tx, user)

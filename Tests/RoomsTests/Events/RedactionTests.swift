@@ -34,6 +34,8 @@ struct RedactionTests {
         let again = try await room.say("his", as: house.bob)
         try await room.call(.put, "/redact/\(Percent.encode(again.rawValue))/1", [:]).expect(200)
         try await room.call(.put, "/redact/$nothing/3", [:]).expect(404, "M_NOT_FOUND")
+        let other = try await house.open()
+        try await other.call(.put, "/redact/\(Percent.encode(mine.rawValue))/3", [:]).expect(400)
         let create = try room.events()[0].id
         try await room.call(.put, "/redact/\(Percent.encode(create.rawValue))/4", [:]).expect(403, "M_FORBIDDEN")
         try await room.call(.put, "/redact/\(Percent.encode(mine.rawValue))/1", as: house.carol, [:]).expect(403, "M_FORBIDDEN")

@@ -55,6 +55,16 @@ struct SendTests {
         }
     }
 
+    @Test func sendingWithoutATransactionIsAlwaysNew() async throws {
+        let house = try await House()
+        let room = try await house.open()
+        let first = try await room.call(.post, "/send/m.room.message", ["body": "x"]).expect(200)["event_id"]
+        let second = try await room.call(.post, "/send/m.room.message", ["body": "x"]).expect(200)["event_id"]
+        #expect(first != nil && first != second)
+        try await room.call(.post, "/redact/\(Percent.encode(first?.stringValue ?? ""))", ["reason": "x"]).expect(200)
+        #expect(try room.events().filter { $0.redactedBy != nil }.count == 1)
+    }
+
     @Test func onlyMembersSend() async throws {
         let house = try await House()
         let room = try await house.open()

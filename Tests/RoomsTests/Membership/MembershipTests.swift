@@ -28,6 +28,14 @@ struct MembershipTests {
         try await house.call(.post, "/join/nowhere", as: house.bob, [:]).expect(400, "M_INVALID_PARAM")
     }
 
+    @Test func aJoinMaySayMore() async throws {
+        let house = try await House()
+        let room = try await house.open()
+        try await room.call(.post, "/join", as: house.bob, ["reason": "tea", "org.example": 1, "membership": "ban"]).expect(200)
+        #expect(try await room.state("m.room.member", house.bob.id.rawValue) == ["membership": "join", "reason": "tea", "org.example": 1])
+        try await room.call(.post, "/join", as: house.carol, ["reason": 1]).expect(400, "M_BAD_JSON")
+    }
+
     @Test func closedRoomsAskForAnInvite() async throws {
         let house = try await House()
         let room = try await house.create()
@@ -140,6 +148,9 @@ struct MembershipTests {
         let open = try await house.create(["preset": "public_chat", "initial_state": [["type": "m.room.guest_access", "content": ["guest_access": "can_join"]]]])
         try await open.join(guest)
         try await open.say("hello", as: guest)
+        _ = try await open.set("m.room.guest_access", ["guest_access": "forbidden"])
+        #expect(try await open.state("m.room.member", guest.id.rawValue) == ["membership": "leave"])
+        #expect(try open.summary().joinedCount == 1)
     }
 
     @Test func membersAreListed() async throws {
