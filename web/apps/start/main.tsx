@@ -64,7 +64,7 @@ function addWidget(inbox: string): void {
       return url;
     },
   };
-  const policy = page.trustedTypes?.createPolicy("comptoir-start", rules) ?? rules;
+  const policy = page.trustedTypes?.createPolicy("comptoir", rules) ?? rules;
   const tag = document.createElement("script");
   tag.dataset.inbox = inbox;
   tag.dataset.lang = lang.peek();
