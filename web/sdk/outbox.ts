@@ -43,7 +43,20 @@ export interface OutboxSettings {
 /** One tab at a time, where the browser has Web Locks; the transaction ids guard the rest. */
 export function tabLock(name: string): <T>(run: () => Promise<T>) => Promise<T> {
   const locks = globalThis.navigator?.locks;
-  return (run) => locks ? locks.request(name, run) as ReturnType<typeof run> : run();
+  return async (run) => {
+    if (!locks) return await run();
+    let begun = false;
+    try {
+      return await locks.request(name, () => {
+        begun = true;
+        return run();
+      });
+    } catch (error) {
+      // Where a browser blocks the storage of frames, it refuses their locks as well.
+      if (begun) throw error;
+      return await run();
+    }
+  };
 }
 
 export class Outbox {

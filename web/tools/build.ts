@@ -2,7 +2,8 @@
  * Builds `dist/`: one script and one style sheet an app under names that carry their hash, the pages that load them, the
  * widget's loader, a compressed copy of each beside it, and `manifest.json`. Fails when a size budget is passed.
  *
- * An app is a folder `apps/NAME` with `main.tsx` and `index.html`; `{{js}}` and `{{css}}` in the page become its addresses.
+ * An app is a folder `apps/NAME` with `main.tsx` and `index.html`; `{{js}}` and `{{css}}` in the page become its addresses,
+ * `{{more}}` that of `more.css`, styles that its script loads when they are wanted.
  */
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
@@ -114,10 +115,17 @@ try {
     }
     manifest.assets[`${app}.js`] = `assets/${main}`;
     if (css) manifest.assets[`${app}.css`] = `assets/${css}`;
+    // Styles of the parts that come on demand; the page says where they are.
+    let more = "";
+    if (await exists(`${folder}/more.css`)) {
+      more = Object.keys(await bundle(`apps/${app}/more.css`, `${app}-more`, "esm"))[0] ?? "";
+      sizes.push({ name: `+ ${more}`, gzip: await put(`assets/${more}`, await Deno.readFile(`${scratch}/${more}`)) });
+    }
     const preload = needed(outputs, main).slice(1).map((name) => `<link rel="modulepreload" href="/assets/${name}">`).join("");
     const page = (await Deno.readTextFile(`${folder}/index.html`))
       .replaceAll("{{js}}", `/assets/${main}`)
       .replaceAll("{{css}}", `/assets/${css}`)
+      .replaceAll("{{more}}", `/assets/${more}`)
       .replace("</head>", `${preload}</head>`);
     if (page.includes("{{")) throw new Error(`apps/${app}/index.html asks for something that was not built`);
     const [address, file] = app === "start" ? ["/", "index.html"] : app === "messenger" ? ["/app", "app.html"] : [`/${app}`, `${app}.html`];

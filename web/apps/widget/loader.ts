@@ -3,6 +3,8 @@
  * `:host` rules are `!important`, and from a shadow tree that wins over the page's own `!important`. Top layer where the
  * browser has it, so no z-index of the page counts. Styles by CSSOM only: a strict CSP needs just script-src and frame-src.
  */
+import { type KeyValue, openStore } from "../../sdk/storage.ts";
+
 type Listener = (detail: unknown) => void;
 type Api = {
   open(draft?: string): void;
@@ -175,6 +177,25 @@ function start(tag: HTMLScriptElement): void {
   window.visualViewport?.addEventListener("resize", fit);
   window.visualViewport?.addEventListener("scroll", fit);
 
+  let store: Promise<KeyValue> | undefined;
+  const keep = () => store ??= openStore(`comptoir-widget-${inbox}`);
+
+  /** Keeps for the frame what the browser does not let a frame of another site keep. */
+  async function serve(m: Record<string, unknown>): Promise<void> {
+    let ok = true, value: unknown;
+    try {
+      const values = await keep(), key = String(m.key);
+      if (m.op === "lasting") value = values.lasting;
+      else if (m.op === "set") await values.set(key, m.value);
+      else if (m.op === "delete") await values.delete(key);
+      else value = m.op === "list" ? await values.list(key) : await values.get(key);
+    } catch {
+      // Full, most likely. The frame goes on without, and says so where it matters.
+      ok = false;
+    }
+    tell({ type: "stored", id: m.id, ok, value });
+  }
+
   function remember(value: string | undefined): void {
     try {
       if (value === undefined) localStorage.removeItem(flag);
@@ -206,7 +227,8 @@ function start(tag: HTMLScriptElement): void {
       unread = now;
       draw();
       emit("unread", unread);
-    } else if (m.type === "close") close();
+    } else if (m.type === "store") serve(m);
+    else if (m.type === "close") close();
     else if (m.type === "brand") {
       paint(m.brand);
       if (m.started) remember(JSON.stringify(m.brand));

@@ -21,9 +21,25 @@ const camera = () => import("./camera.tsx");
 const emoji = () => import("../../ui/emoji.tsx");
 const form = () => import("./form.tsx");
 const menu = () => import("./menu.tsx");
+const viewer = () => import("../../ui/viewer.tsx");
+
+let styles: Promise<void> | undefined;
+function moreStyles(): Promise<void> {
+  styles ??= new Promise<void>((resolve, reject) => {
+    const link = <link rel="stylesheet" href={document.documentElement.dataset.more} /> as HTMLLinkElement;
+    link.onload = () => resolve();
+    link.onerror = () => {
+      link.remove();
+      styles = undefined;
+      reject(new Error("no styles"));
+    };
+    document.head.append(link);
+  });
+  return styles;
+}
 
 function part<M>(load: () => Promise<M>, use?: (m: M) => void): void {
-  load().then((m) => use?.(m), () => use && toast(t.peek().openFile, { bad: true }));
+  Promise.all([load(), moreStyles()]).then(([m]) => use?.(m), () => use && toast(t.peek().openFile, { bad: true }));
 }
 
 function Later<M>(props: { load: () => Promise<M>; view: (m: M) => Node }) {
@@ -42,7 +58,10 @@ function Later<M>(props: { load: () => Promise<M>; view: (m: M) => Node }) {
 const query = new URLSearchParams(location.search);
 const inbox = query.get("inbox") ?? "default";
 lang.set(pickLang([query.get("lang"), ...navigator.languages]));
-const store = await openStore(`comptoir-widget-${inbox}`);
+const host = new HostPage();
+let store = await openStore(`comptoir-widget-${inbox}`);
+// A browser may refuse a frame to keep anything: then the page around keeps it.
+if (!store.lasting && await host.mayStore()) store = host;
 const prefs = await store.get<{ lang?: "en" | "fr"; scheme?: string }>("prefs");
 if (prefs?.lang) lang.set(prefs.lang);
 if (prefs?.scheme) document.documentElement.dataset.scheme = prefs.scheme;
@@ -53,7 +72,8 @@ const visible = signal(document.visibilityState === "visible");
 document.addEventListener("visibilitychange", () => visible.set(document.visibilityState === "visible"));
 
 let area: HTMLTextAreaElement | undefined;
-const host = new HostPage((m) => {
+let focusWanted = false;
+host.listen((m) => {
   if ((m.type === "init" || m.type === "open" || m.type === "page") && m.page) model.visit(m.page);
   if (m.type === "init") {
     shown.set(m.open === true);
@@ -64,7 +84,8 @@ const host = new HostPage((m) => {
     // What somebody has begun to write is his: a proposal never replaces it.
     if (m.draft && model.draft.peek().trim() === "") model.draft.set(m.draft);
     // A keyboard that jumps up by itself is in the way on a phone.
-    if (matchMedia("(pointer: fine)").matches) area?.focus();
+    focusWanted = matchMedia("(pointer: fine)").matches;
+    if (focusWanted) area?.focus();
   } else if (m.type === "close") shown.set(false);
   else if (m.type === "identify") model.identify(m.identity);
   else if (m.type === "reset") forget();
@@ -205,7 +226,7 @@ function Log() {
         )}
       </Show>
       <Show when={formWanted}>{() => <Later load={form} view={(m) => <m.ContactForm model={model} />} />}</Show>
-      <Rows model={model} />
+      <Rows model={model} view={(picture) => part(viewer, (m) => m.openViewer(picture))} />
       <Show when={model.thanked}>{() => <Later load={form} view={(m) => <m.Thanks model={model} />} />}</Show>
       <div class="typing" aria-live="polite">
         {() => (model.typing()
@@ -296,7 +317,11 @@ function Foot() {
           if (!(await model.send(text))) model.draft.set(text);
         }}
         onFiles={take}
-        ref={(el) => area = el}
+        ref={(el) => {
+          area = el;
+          // Opened before there was a field.
+          if (focusWanted) requestAnimationFrame(() => el.focus());
+        }}
         before={<Button kind="ghost" icon={icons.attach} label={() => t().attach} onClick={() => picker.click()} />}
         after={
           <>

@@ -12,7 +12,11 @@ import type { MessageRow, Row, Tick } from "../../models/widget/rows.ts";
 import { t } from "../../models/widget/strings.ts";
 import type { WidgetModel } from "../../models/widget/widget.ts";
 
-export function Rows(props: { model: WidgetModel }) {
+/** Opens the picture viewer; the page says how, since it comes on demand. */
+let view: (picture: { src: string; name: string }) => void = () => undefined;
+
+export function Rows(props: { model: WidgetModel; view: typeof view }) {
+  view = props.view;
   return (
     <ol>
       <For each={props.model.rows} by={(r: Row) => r.id}>
@@ -165,7 +169,7 @@ function Picture({ row, model }: { row: Read<MessageRow>; model: WidgetModel }) 
     const file = row.peek().item.file;
     try {
       const full = file || !url ? src.peek() : await model.media.url(url);
-      if (full) (await import("../../ui/viewer.tsx")).openViewer({ src: full, name });
+      if (full) view({ src: full, name });
     } catch {
       toast(t.peek().openFile, { bad: true });
     }
