@@ -105,7 +105,7 @@ class Site:
         self.origin = f"http://localhost:{self.http.server_address[1]}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
-    def page(self, path: str = "/", inbox: str = "default", lang: str | None = None, head: str = "", body: str = "<h1>Shop</h1>",
+    def page(self, path: str = "/", inbox: str = "default", lang: str | None = None, head: str = "", body: str = "<main><h1>Shop</h1></main>",
              headers: dict[str, str] | None = None) -> str:
         """Puts a page with the widget's script tag; returns its address."""
         language = f' data-lang="{lang}"' if lang else ""

@@ -85,7 +85,7 @@ def test_it_fills_a_phone(shop, people):
     assert (box(chat)["width"], box(chat)["height"]) == (size["width"], size["height"])
     shot(page, "widget-phone")
     chat.frame.get_by_role("button", name=chat.words["close"]).click()
-    expect(chat.field).not_to_be_visible()
+    until(lambda: not chat.raw.frame_element().is_visible(), "the panel is closed")
 
 
 def test_messages_of_other_windows_are_not_believed(shop, people):
