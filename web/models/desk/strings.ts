@@ -349,7 +349,7 @@ export const deskTexts = catalogue({
     serverTrouble: "Le serveur rencontre un problème. Réessayez dans un instant.",
     tooFast: "Trop de requêtes. Attendez un instant puis réessayez.",
     chooseTitle: "Choisissez une conversation",
-    choose: "j et k parcourent la liste, Entrée ouvre. Appuyez sur ? pour toutes les touches.",
+    choose: "j et k parcourent la liste, Entrée ouvre. «\u00a0?\u00a0» montre toutes les touches.",
     chooseTouch: "Choisissez-en une dans la liste.",
     back: "Retour à la liste",
     gone: "Cette conversation n’existe pas, ou vous n’y avez pas accès.",
