@@ -33,6 +33,7 @@ class Cell<T> {
   cleanups: Cleanup[] = [];
   state: State = DIRTY;
   gone = false;
+  #ran = false;
 
   constructor(
     public value: T,
@@ -99,7 +100,9 @@ class Cell<T> {
     scope = this.cleanups;
     try {
       const value = compute();
-      if (this.effect || this.equals(this.value, value)) return;
+      // Before the first run there is no value to compare with.
+      if (this.effect || (this.#ran && this.equals(this.value, value))) return;
+      this.#ran = true;
       this.value = value;
       for (const o of this.observers) o.state = DIRTY;
     } finally {

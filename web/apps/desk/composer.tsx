@@ -281,7 +281,7 @@ export function Composer({ model, c }: { model: ConversationModel; c: () => Conv
             if (e.key.startsWith("Arrow") || e.key === "Home" || e.key === "End") look();
           }}
           onClick={look}
-          onBlur={() => setTimeout(() => hint.set(undefined), 150)}
+          onBlur={() => setTimeout(() => document.activeElement !== area && hint.set(undefined), 150)}
           onPaste={(e) => {
             const files = [...(e.clipboardData?.files ?? [])];
             if (files.length === 0) return;

@@ -89,12 +89,18 @@ function Head({ c }: { c: () => Conversation }) {
       <div class="grow">
         <h2 class="name">{() => c().contact.display_name}</h2>
         <p class="sub">
-          {() => t().number(c().number)} · {() => c().inbox.name} ·{" "}
-          <span class={() => `state ${status()}`}>{() => statusName(status())}</span>
+          <span class="place">{() => t().number(c().number)} · {() => c().inbox.name}</span>
           {() => {
             const until = c().snoozed_until;
-            return status() === "snoozed" && until ? ` ${t().until(whenText(lang(), until, desk.now()))}` : null;
-          }} <Wait c={c} />
+            if (status() === "open") return null;
+            return (
+              <span class={`state ${status()}`}>
+                {statusName(status())}
+                {status() === "snoozed" && until ? ` ${t().until(whenText(lang(), until, desk.now()))}` : null}
+              </span>
+            );
+          }}
+          <Wait c={c} />
         </p>
       </div>
       <div class="actions">

@@ -1,9 +1,10 @@
 /** Who the customer is: identity, the page he looks at, notes, earlier conversations. */
 import { ApiError } from "../../sdk/http.ts";
+import { ago } from "../../models/desk/times.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Contact, Conversation } from "../../models/desk/types.ts";
 import { Avatar, Button, Field, Icon, Spinner } from "../../ui/basics.tsx";
-import { dateTime, lang, shortAge } from "../../ui/i18n.ts";
+import { lang, shortAge } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
 import { type Child, For, Show } from "../../ui/jsx-runtime.ts";
 import { openDialog } from "../../ui/overlay.tsx";
@@ -57,7 +58,7 @@ function Details({ c, conversation }: { c: () => Contact; conversation: () => Co
         <div class="grow">
           <h3>{() => c().display_name}</h3>
           <p class="sub">
-            {() => (c().online ? t().onlineNow : t().lastSeen(shortAge(lang(), c().last_seen_at, desk.now())))}
+            {() => (c().online ? t().onlineNow : t().lastSeen(ago(lang(), c().last_seen_at, desk.now())))}
           </p>
         </div>
         <Button small kind="ghost" icon={icons.edit} label={() => t().edit} onClick={() => void editContact(c())} />
@@ -97,7 +98,7 @@ function Details({ c, conversation }: { c: () => Contact; conversation: () => Co
           }}
         </Fact>
         <Show when={() => c().external_id}>{() => <Fact name={() => t().externalId}>{() => c().external_id}</Fact>}</Show>
-        <Fact name={() => t().firstSeen}>{() => dateTime(lang(), c().first_seen_at)}</Fact>
+        <Fact name={() => t().firstSeen}>{() => new Intl.DateTimeFormat(lang(), { dateStyle: "long" }).format(c().first_seen_at)}</Fact>
         {() => Object.entries(c().attributes).map(([name, value]) => <Fact name={() => name}>{() => String(value)}</Fact>)}
       </dl>
       <Notes c={c} />
@@ -167,7 +168,10 @@ function History({ c, conversation }: { c: () => Contact; conversation: () => Co
       items.set(page.items.map((i) => i.id));
     }, (error) => desk.ignorePassing(error));
   });
-  const rows = computed(() => (items() ?? []).flatMap((i) => desk.conversations().get(i) ?? []));
+  const rows = computed(() => {
+    const all = (items() ?? []).flatMap((i) => desk.conversations().get(i) ?? []);
+    return all.length > 1 ? all : [];
+  });
   return (
     <section class="history">
       <h3>
@@ -195,7 +199,7 @@ function History({ c, conversation }: { c: () => Contact; conversation: () => Co
           )}
         </For>
       </ul>
-      <Show when={() => items() !== undefined && rows().length <= 1}>{() => <p class="sub">{() => t().noHistory}</p>}</Show>
+      <Show when={() => items() !== undefined && rows().length === 0}>{() => <p class="sub">{() => t().noHistory}</p>}</Show>
     </section>
   );
 }

@@ -42,7 +42,7 @@ export function openHelp(): void {
     title: () => t().help,
     class: "help",
     body: () => (
-      <div class="columns" tabIndex={0} role="region" aria-label={() => t().help} data-autofocus="">
+      <div class="columns">
         {group(() => t().helpMove, of("next", "previous", "open", "back", "search"))}
         {group(
           () => t().helpGo,

@@ -251,7 +251,7 @@ function Note({ row, model }: { row: Read<NoteRow>; model: ConversationModel }) 
     return item.note.id !== "" && (item.author.id === desk.myId() || desk.may("notes.moderate"));
   };
   return (
-    <li class={() => `note ${waiting() === "failed" ? "failed" : ""}`} data-note={() => row().item.note.id}>
+    <li class={() => `memo ${waiting() === "failed" ? "failed" : ""}`} data-note={() => row().item.note.id}>
       <div class="head">
         <Icon d={icons.note} />
         <strong>{() => t().noteMark}</strong>

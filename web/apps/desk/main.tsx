@@ -3,7 +3,6 @@ import "./app.css";
 import { KeyReader } from "../../models/desk/keys.ts";
 import { t } from "../../models/desk/strings.ts";
 import { Button, Icon, Spinner } from "../../ui/basics.tsx";
-import { applyBrand } from "../../ui/colour.ts";
 import { lang } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
 import { mount, Show } from "../../ui/jsx-runtime.ts";
@@ -155,10 +154,6 @@ effect(() => {
   if (ready && r.at === "desk") queueMicrotask(() => desk.show(r.view, r.open));
   // What one does not look at is not told as looked at.
   if (ready && r.at === "admin") queueMicrotask(() => desk.show(desk.view.peek(), undefined));
-});
-effect(() => {
-  const brand = desk.brands()[0];
-  if (brand) applyBrand(document.documentElement, brand);
 });
 effect(() => {
   if (desk.phase() === "signedOut") media.clear();

@@ -148,7 +148,7 @@ export class ConversationModel {
       if (!upTo || upTo === this.#readUpTo) return;
       this.#readUpTo = upTo;
       this.desk.haveRead(this.id);
-      this.desk.api.read(this.id, upTo).catch((error) => {
+      this.desk.api.read(this.id, upTo).then(() => this.desk.haveRead(this.id), (error) => {
         this.#readUpTo = undefined;
         this.desk.ignorePassing(error);
       });

@@ -105,6 +105,8 @@ export class DeskModel {
 
   #server = new Map<string, Conversation>();
   #patches = new Map<string, Patch[]>();
+  /** How many messages a conversation had when I read it last. */
+  #readCount = new Map<string, number>();
   #models = new Map<string, ConversationModel>();
   #lists = new Map<string, ListModel>();
   #entered: ConversationModel | undefined;
@@ -210,6 +212,7 @@ export class DeskModel {
     this.#lists.clear();
     this.#server.clear();
     this.#patches.clear();
+    this.#readCount.clear();
     batch(() => {
       this.phase.set("signedOut");
       this.me.set(undefined);
@@ -311,9 +314,11 @@ export class DeskModel {
   put(...all: Conversation[]): void {
     if (all.length === 0) return;
     let next: Map<string, Conversation> | undefined;
-    for (const c of all) {
-      const known = this.#server.get(c.id);
-      if (known && known.version > c.version) continue;
+    for (const fresh of all) {
+      const known = this.#server.get(fresh.id);
+      if (known && (known.version > fresh.version || (known.version === fresh.version && known.updated_at > fresh.updated_at))) continue;
+      // An answer that was on its way while I read does not make it unread again.
+      const c = (this.#readCount.get(fresh.id) ?? -1) >= fresh.message_count ? { ...fresh, unread: 0 } : fresh;
       this.#server.set(c.id, c);
       (next ??= new Map(this.conversations.peek())).set(c.id, this.#shown(c));
     }
@@ -349,6 +354,7 @@ export class DeskModel {
 
   haveRead(id: string): void {
     const c = this.#server.get(id);
+    if (c) this.#readCount.set(id, c.message_count);
     if (c && (c.unread > 0 || c.mentioned)) this.#amend(id, { unread: 0, mentioned: false });
     if (c?.mentioned) this.#countSoon();
   }

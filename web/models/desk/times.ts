@@ -53,3 +53,13 @@ export function whenText(l: Lang, at: number, now: number): string {
     minute: "2-digit",
   }).format(at);
 }
+
+/** `2 minutes ago`, `yesterday`, `on 3 June`: the largest unit that fits. */
+export function ago(l: Lang, at: number, now: number): string {
+  const f = new Intl.RelativeTimeFormat(l, { numeric: "auto" });
+  const minutes = Math.max(0, Math.floor((now - at) / 60_000));
+  if (minutes < 1) return f.format(0, "minute");
+  if (minutes < 60) return f.format(-minutes, "minute");
+  if (minutes < 24 * 60) return f.format(-Math.floor(minutes / 60), "hour");
+  return f.format(-Math.floor(minutes / 1440), "day");
+}
