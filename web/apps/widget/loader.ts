@@ -31,7 +31,7 @@ font:600 13px/22px system-ui,sans-serif;text-align:center;box-shadow:0 0 0 2px #
 .p{position:absolute;right:20px;bottom:92px;width:400px;height:min(660px,100vh - 112px);height:min(660px,100dvh - 112px);max-width:calc(100vw - 40px);
 border-radius:16px;overflow:hidden;background:Canvas;box-shadow:0 12px 48px rgb(20 15 5/30%);transition:opacity .18s,transform .18s,visibility .18s}
 .p:not(.on){visibility:hidden;opacity:0;transform:translateY(12px);pointer-events:none}
-iframe{all:initial;display:block;width:100%;height:100%;border:0}
+iframe{display:block;width:100%;height:100%;border:0}
 [hidden]{display:none!important}
 @media(prefers-color-scheme:dark){button{background:var(--bd,var(--b,#62cdb6));color:var(--od,var(--o,#06231e))}}
 @media(max-width:520px),(max-height:480px){.p{position:fixed;right:0;bottom:auto;left:0;top:var(--t,0);width:auto;max-width:none;
