@@ -89,7 +89,7 @@ export class RoomStore {
       for (const id of [...this.#events.keys()]) if (!this.#early.has(id)) this.#events.delete(id);
       this.#cache.clear();
       this.prevBatch = timeline.prev_batch;
-    } else if (this.#order.length === 0) this.prevBatch ??= timeline?.prev_batch;
+    }
     for (const e of timeline?.events ?? []) {
       if (e.state_key !== undefined) this.#state(e);
       if (this.#early.delete(e.event_id)) {
