@@ -1,3 +1,181 @@
+/** Administration: a page for each thing, its list, and the form of one. */
+import { at } from "../../../models/desk/admin-strings.ts";
+import { type AdminPage, adminPages, formatRoute } from "../../../models/desk/route.ts";
+import { t } from "../../../models/desk/strings.ts";
+import { Button, Icon } from "../../../ui/basics.tsx";
+import * as icons from "../../../ui/icons.ts";
+import { type Child, For } from "../../../ui/jsx-runtime.ts";
+import { computed, effect } from "../../../ui/signals.ts";
+import { desk, go, route } from "../state.ts";
+import { AgentForm } from "./agents.tsx";
+import { BrandForm } from "./brands.tsx";
+import { CannedForm } from "./canned.tsx";
+import { InboxForm } from "./inboxes.tsx";
+import { TagsPage } from "./tags.tsx";
+
+const needs: Record<AdminPage, string> = {
+  brands: "settings.manage",
+  inboxes: "settings.manage",
+  agents: "agents.manage",
+  canned: "canned.use",
+  tags: "tags.manage",
+};
+const pageIcons: Record<AdminPage, string> = {
+  brands: icons.star,
+  inboxes: icons.inbox,
+  agents: icons.users,
+  canned: icons.bolt,
+  tags: icons.tag,
+};
+
+export interface Entry {
+  id: string;
+  name: string;
+  sub: string;
+  mark: Node | null;
+}
+
 export function AdminPane() {
-  return <main class="conversation" />;
+  const allowed = computed(() => adminPages.filter((p) => desk.may(needs[p])));
+  const page = computed((): AdminPage | undefined => {
+    const r = route();
+    const wanted = r.at === "admin" ? r.page : undefined;
+    return wanted && allowed().includes(wanted) ? wanted : allowed()[0];
+  });
+  const item = computed(() => {
+    const r = route();
+    return r.at === "admin" ? r.item : undefined;
+  });
+  effect(() => {
+    const r = route(), p = page();
+    if (r.at === "admin" && p && r.page !== p) queueMicrotask(() => go({ at: "admin", page: p, item: undefined }, true));
+  });
+  return (
+    <main
+      class="conversation admin"
+      id="conversation"
+      tabIndex={-1}
+      aria-label={() => t().admin}
+      data-item={() => (item() === undefined ? "no" : "yes")}
+    >
+      <header class="top">
+        <Button
+          kind="ghost"
+          class="backward"
+          icon={icons.left}
+          label={() => at().back}
+          onClick={() => go({ at: "desk", view: desk.view.peek(), open: undefined })}
+        />
+        <h1>{() => t().admin}</h1>
+        <nav aria-label={() => at().sections}>
+          <ul>
+            <For each={allowed} by={(p: AdminPage) => p}>
+              {(p) => (
+                <li>
+                  <a
+                    href={() => formatRoute({ at: "admin", page: p(), item: undefined })}
+                    aria-current={() => (page() === p() ? "page" : undefined)}
+                  >
+                    <Icon d={pageIcons[p.peek()]} />
+                    {() => at()[p()]}
+                  </a>
+                </li>
+              )}
+            </For>
+          </ul>
+        </nav>
+      </header>
+      {() => {
+        const p = page();
+        return p === "tags" ? <TagsPage /> : p ? <Master page={p} item={item} /> : null;
+      }}
+    </main>
+  );
+}
+
+function entriesOf(page: AdminPage): Entry[] {
+  switch (page) {
+    case "brands":
+      return desk.brands().map((b) => ({ id: b.id, name: b.name, sub: b.website ?? "", mark: <Swatch colour={b.colour} /> }));
+    case "inboxes":
+      return desk.inboxes().map((i) => ({
+        id: i.id,
+        name: i.name,
+        sub: desk.brands().find((b) => b.id === i.brand_id)?.name ?? "",
+        mark: <Icon d={icons.inbox} />,
+      }));
+    case "agents":
+      return desk.agents().map((a) => ({
+        id: a.id,
+        name: a.public_name,
+        sub: `${at()[`role${a.role}`]}${a.active ? "" : ` · ${at().inactive}`}`,
+        mark: <Icon d={icons.user} />,
+      }));
+    case "canned":
+      return desk.canned().map((c) => ({
+        id: c.id,
+        name: `/${c.shortcut}`,
+        sub: c.title || c.body,
+        mark: c.scope === "personal" ? <Icon d={icons.user} /> : <Icon d={icons.users} />,
+      }));
+    case "tags":
+      return [];
+  }
+}
+
+function Swatch(props: { colour: string }) {
+  return <span class="swatch" aria-hidden="true" style={{ "background-color": props.colour }} />;
+}
+
+const newNames = { brands: "newBrand", inboxes: "newInbox", agents: "newAgent", canned: "newCanned" } as const;
+
+function Master({ page, item }: { page: Exclude<AdminPage, "tags">; item: () => string | undefined }) {
+  const entries = computed(() => entriesOf(page));
+  // The form stays while the list around it changes.
+  const exists = computed(() => item() === "new" || entries().some((e) => e.id === item()));
+  const form = (id: string): Child => {
+    if (page === "brands") return <BrandForm id={id} />;
+    if (page === "inboxes") return <InboxForm id={id} />;
+    if (page === "agents") return <AgentForm id={id} />;
+    return <CannedForm id={id} />;
+  };
+  return (
+    <div class="master">
+      <section class="items" aria-label={() => at()[page]}>
+        <Button kind="outline" icon={icons.plus} onClick={() => go({ at: "admin", page, item: "new" })}>
+          {() => at()[newNames[page]]}
+        </Button>
+        <ul>
+          <For each={entries} by={(e: Entry) => e.id} fallback={() => <p class="sub">{() => at().noItems}</p>}>
+            {(e) => (
+              <li>
+                <a
+                  href={formatRoute({ at: "admin", page, item: e.peek().id })}
+                  aria-current={() => (item() === e().id ? "true" : undefined)}
+                >
+                  {() => e().mark}
+                  <span class="grow">
+                    <span class="name one">{() => e().name}</span>
+                    <span class="sub one">{() => e().sub}</span>
+                  </span>
+                </a>
+              </li>
+            )}
+          </For>
+        </ul>
+      </section>
+      <div class="detail">
+        {() => {
+          const id = item();
+          if (id === undefined || !exists()) return <p class="choose">{at().choose}</p>;
+          return [
+            <Button small kind="ghost" class="up" icon={icons.left} onClick={() => go({ at: "admin", page, item: undefined })}>
+              {() => at().backToList}
+            </Button>,
+            form(id),
+          ];
+        }}
+      </div>
+    </div>
+  );
 }

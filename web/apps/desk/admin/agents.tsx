@@ -1,0 +1,121 @@
+/** One agent: account, names, role, inboxes, capacity. */
+import { at } from "../../../models/desk/admin-strings.ts";
+import { Form } from "../../../models/desk/form.ts";
+import { t } from "../../../models/desk/strings.ts";
+import { type Agent, type Role, roles } from "../../../models/desk/types.ts";
+import { PictureField, Switch } from "../preferences.tsx";
+import { desk, go } from "../state.ts";
+import { languageName } from "../texts.ts";
+import { FormFrame, NumberField, SelectField, SetField, TextField } from "./fields.tsx";
+
+interface Values {
+  username: string;
+  password: string;
+  name: string;
+  public_name: string;
+  email: string;
+  role: string;
+  capacity: number;
+  languages: string[];
+  inboxes: string[];
+  active: boolean;
+}
+
+function valuesOf(a: Agent | undefined): Values {
+  return {
+    username: "",
+    password: "",
+    name: a?.name ?? "",
+    public_name: a?.public_name ?? "",
+    email: a?.email ?? "",
+    role: a?.role ?? "agent",
+    capacity: a?.capacity ?? 5,
+    languages: a?.languages ?? ["fr", "en"],
+    inboxes: a?.inboxes ?? desk.inboxes.peek().map((i) => i.id),
+    active: a?.active ?? true,
+  };
+}
+
+export function AgentForm({ id }: { id: string }) {
+  const agent = desk.agents.peek().find((a) => a.id === id);
+  const form = new Form<Values>(valuesOf(agent), (e) => desk.explain(e));
+  const mine = desk.me.peek()?.role;
+
+  async function save(): Promise<void> {
+    await form.submit(async () => {
+      const put = (made: Agent) =>
+        desk.agents.update((all) => all.some((a) => a.id === made.id) ? all.map((a) => a.id === made.id ? made : a) : [...all, made]);
+      if (agent) {
+        const { username: _, password: __, email, ...rest } = form.difference();
+        put(
+          await desk.api.patch<Agent>(
+            `/agents/${encodeURIComponent(id)}`,
+            email === undefined ? rest : { ...rest, email: email.trim() || null },
+          ),
+        );
+        return;
+      }
+      const { active: _, email, public_name, ...rest } = form.values.peek();
+      const made = await desk.api.post<Agent>("/agents", {
+        ...rest,
+        public_name: public_name.trim() || rest.name,
+        ...(email.trim() ? { email: email.trim() } : {}),
+      });
+      put(made);
+      go({ at: "admin", page: "agents", item: made.id }, true);
+    });
+  }
+
+  return (
+    <FormFrame form={form} isNew={!agent} title={() => form.values().public_name || form.values().name || at().newAgent} onSave={save}>
+      {agent
+        ? (
+          <>
+            <p class="sub">{agent.id}</p>
+            <PictureField
+              name={() => form.values().public_name}
+              picture={() => desk.agents().find((a) => a.id === id)?.picture}
+              path={`/agents/${encodeURIComponent(id)}/picture`}
+              changed={(picture) => desk.agents.update((all) => all.map((a) => a.id === id ? { ...a, picture } : a))}
+            />
+          </>
+        )
+        : (
+          <div class="two">
+            <TextField form={form} name="username" label={() => at().username} hint={() => at().usernameHint} maxLength={100} />
+            <TextField form={form} name="password" type="password" label={() => at().password} hint={() => at().passwordHint} />
+          </div>
+        )}
+      <div class="two">
+        <TextField form={form} name="public_name" label={() => at().publicName} hint={() => at().publicNameHint} maxLength={80} />
+        <TextField form={form} name="name" label={() => at().colleagueName} maxLength={80} />
+        <TextField form={form} name="email" type="email" label={() => at().email} maxLength={254} />
+        <SelectField
+          form={form}
+          name="role"
+          label={() => at().role}
+          hint={() => at()[`role${form.values().role as Role}Hint`]}
+          options={() =>
+            roles.filter((r) => r !== "owner" || mine === "owner" || agent?.role === "owner").map((
+              r,
+            ): [Role, string] => [r, at()[`role${r}`]])}
+        />
+        <NumberField form={form} name="capacity" label={() => at().capacity} hint={() => at().capacityHint} min={0} max={100} />
+        <SetField
+          form={form}
+          name="languages"
+          label={() => at().languages}
+          options={() => [["fr", languageName("fr")], ["en", languageName("en")]]}
+        />
+      </div>
+      <SetField
+        form={form}
+        name="inboxes"
+        label={() => t().inboxes}
+        hint={() => at().membersHint}
+        options={() => desk.inboxes().map((i): [string, string] => [i.id, i.name])}
+      />
+      {agent ? <Switch label={() => at().active} on={() => form.values().active} set={(on) => form.set("active", on)} /> : null}
+    </FormFrame>
+  );
+}
