@@ -1,0 +1,116 @@
+import Testing
+@testable import Desk
+
+private typealias Agent = RoutingRules.Agent
+private typealias Waiting = RoutingRules.Waiting
+
+private func agent(_ id: String, _ availability: Availability = .online, capacity: Int = 5, load: Int = 0, languages: Set<String> = ["fr", "en"],
+                   inboxes: Set<String> = ["web"], lastTurn: Int64 = 0) -> Agent {
+    Agent(id: id, availability: availability, capacity: capacity, load: load, languages: languages, inboxes: inboxes, lastTurn: lastTurn)
+}
+private func waiting(_ id: String, since: Int64 = 1, inbox: String = "web", language: String? = nil, rule: LanguageRule = .prefer, urgent: Bool = false,
+                     number: Int64 = 0, declinedBy: String? = nil) -> Waiting {
+    Waiting(id: id, inbox: inbox, language: language, languageRule: rule, urgent: urgent, since: since, number: number, declinedBy: declinedBy)
+}
+
+/// A named case of the table: who waits, who is there, who must get what.
+struct RoutingCase: Sendable, CustomTestStringConvertible {
+    let name: String, waiting: [RoutingRules.Waiting], agents: [RoutingRules.Agent], turns: [String]
+    var testDescription: String { name }
+}
+
+@Suite struct RoutingRulesTests {
+    static let cases: [RoutingCase] = [
+        RoutingCase(name: "nobody there", waiting: [waiting("a")], agents: [], turns: []),
+        RoutingCase(name: "one and one", waiting: [waiting("a")], agents: [agent("x")], turns: ["a>x"]),
+        RoutingCase(name: "the longest waiting first", waiting: [waiting("b", since: 2), waiting("a", since: 1), waiting("c", since: 3)], agents: [agent("x", capacity: 2)], turns: ["a>x", "b>x"]),
+        RoutingCase(name: "equal waits go by number", waiting: [waiting("b", number: 2), waiting("a", number: 1)], agents: [agent("x", capacity: 1)], turns: ["a>x"]),
+        RoutingCase(name: "urgent before older", waiting: [waiting("a", since: 1), waiting("b", since: 9, urgent: true)], agents: [agent("x", capacity: 1)], turns: ["b>x"]),
+        RoutingCase(name: "agents take turns", waiting: [waiting("a", since: 1), waiting("b", since: 2), waiting("c", since: 3)], agents: [agent("x"), agent("y")], turns: ["a>x", "b>y", "c>x"]),
+        RoutingCase(name: "whose turn is longest ago comes first", waiting: [waiting("a")], agents: [agent("x", lastTurn: 7), agent("y", lastTurn: 3)], turns: ["a>y"]),
+        RoutingCase(name: "a full agent gets nothing", waiting: [waiting("a")], agents: [agent("x", capacity: 2, load: 2), agent("y", lastTurn: 9)], turns: ["a>y"]),
+        RoutingCase(name: "away and offline get nothing", waiting: [waiting("a")], agents: [agent("x", .away), agent("y", .offline)], turns: []),
+        RoutingCase(name: "only members of the inbox", waiting: [waiting("a", inbox: "phone")], agents: [agent("x"), agent("y", inboxes: ["phone"])], turns: ["a>y"]),
+        RoutingCase(name: "who speaks the language is preferred", waiting: [waiting("a", language: "en")], agents: [agent("x", languages: ["fr"]), agent("y", languages: ["en"], lastTurn: 9)], turns: ["a>y"]),
+        RoutingCase(name: "nobody waits for a language that is only preferred", waiting: [waiting("a", language: "en")], agents: [agent("x", languages: ["fr"])], turns: ["a>x"]),
+        RoutingCase(name: "a required language is required", waiting: [waiting("a", language: "en", rule: .require)], agents: [agent("x", languages: ["fr"])], turns: []),
+        RoutingCase(name: "a required language does not block those behind", waiting: [waiting("a", since: 1, language: "de", rule: .require), waiting("b", since: 2, language: "fr", rule: .require)],
+                    agents: [agent("x", languages: ["fr"])], turns: ["b>x"]),
+        RoutingCase(name: "not back to who has put it back", waiting: [waiting("a", declinedBy: "x")], agents: [agent("x"), agent("y", lastTurn: 9)], turns: ["a>y"]),
+        RoutingCase(name: "no capacity, no work", waiting: [waiting("a")], agents: [agent("x", capacity: 0)], turns: []),
+    ]
+
+    @Test(arguments: cases) func table(_ it: RoutingCase) {
+        var agents = it.agents
+        #expect(RoutingRules.plan(it.waiting, agents: &agents).map { "\($0.conversation)>\($0.agent)" } == it.turns)
+    }
+
+    /// A desk that lives for 4,000 events: customers come, agents come and go, resolve, put back. After each event and the plan
+    /// that follows it nobody waits while somebody who may serve him is free, nobody is overfull, and whoever was left waiting is
+    /// younger than everyone who was served in his place.
+    @Test(arguments: 1...20) func nobodyWaitsWhileACapableAgentIsFree(seed: Int) {
+        var random = Random(seed: UInt64(seed))
+        let inboxes = ["web", "shop", "phone"], languages = ["fr", "en", "de"]
+        var agents = (0..<8).map { index in
+            agent("agent\(index)", capacity: random.below(4), languages: random.subset(languages), inboxes: random.subset(inboxes))
+        }
+        var queue: [Waiting] = [], assigned: [(waiting: Waiting, agent: String)] = [], time: Int64 = 0
+        for step in 0..<4_000 {
+            time += 1
+            switch random.below(10) {
+            case 0...3:
+                queue.append(waiting("c\(step)", since: time, inbox: inboxes[random.below(3)], language: random.below(4) == 0 ? nil : languages[random.below(3)],
+                                     rule: random.below(2) == 0 ? .prefer : .require, urgent: random.below(10) == 0, number: Int64(step)))
+            case 4...6 where !assigned.isEmpty:   // resolved
+                let done = assigned.remove(at: random.below(assigned.count))
+                if let index = agents.firstIndex(where: { $0.id == done.agent }) { agents[index].load -= 1 }
+            case 7:   // an agent changes his mind
+                let index = random.below(agents.count)
+                agents[index].availability = Availability.allCases[random.below(3)]
+                if agents[index].availability == .offline {
+                    let gone = agents[index].id
+                    queue += assigned.filter { $0.agent == gone }.map(\.waiting)
+                    assigned.removeAll { $0.agent == gone }
+                    agents[index].load = 0
+                }
+            case 8 where !assigned.isEmpty:   // put back
+                var back = assigned.remove(at: random.below(assigned.count))
+                if let index = agents.firstIndex(where: { $0.id == back.agent }) { agents[index].load -= 1 }
+                back.waiting.declinedBy = back.agent
+                queue.append(back.waiting)
+            default: break
+            }
+            let before = agents
+            let turns = RoutingRules.plan(queue.shuffled(using: &random), agents: &agents)
+            for turn in turns {
+                guard let index = queue.firstIndex(where: { $0.id == turn.conversation }), let server = agents.first(where: { $0.id == turn.agent }) else {
+                    Issue.record("a turn about nobody")
+                    return
+                }
+                #expect(RoutingRules.mayServe(server, queue[index]))
+                for other in queue where other.id != queue[index].id && !turns.contains(where: { $0.conversation == other.id }) && other.urgent == queue[index].urgent {
+                    // Whoever was passed over by the same agent had waited less.
+                    if RoutingRules.mayServe(server, other) { #expect(RoutingRules.isServedBefore(queue[index], other)) }
+                }
+                assigned.append((queue.remove(at: index), turn.agent))
+            }
+            for agent in agents { #expect(agent.load <= max(agent.capacity, before.first { $0.id == agent.id }?.load ?? 0)) }
+            for left in queue { #expect(!agents.contains { RoutingRules.isFree($0) && RoutingRules.mayServe($0, left) }, "\(left.id) waits at step \(step)") }
+        }
+    }
+}
+
+/// SplitMix64: the same seed, the same life.
+struct Random: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+    mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+    mutating func subset(_ of: [String]) -> Set<String> { Set(of.filter { _ in below(2) == 0 }) }
+}
