@@ -30,7 +30,7 @@ struct Shop: Sendable {
     @discardableResult
     func agent(_ name: String, role: String = "agent", capacity: Int64 = 5, languages: [String] = ["fr", "en"], online: Bool = true, inboxes: [String]? = nil) async throws -> TestUser {
         let user = try await app.register(name)
-        try await call(.post, "/agents", as: owner, ["user_id": .string(user.id.rawValue), "name": .string(name.capitalized), "role": .string(role), "capacity": .int(capacity),
+        try await call(.post, "/agents", as: owner, ["user_id": .string(user.id.rawValue), "name": .string(name.prefix(1).uppercased() + name.dropFirst()), "role": .string(role), "capacity": .int(capacity),
                                                      "languages": JSON(languages), "inboxes": JSON(inboxes ?? [inbox])]).expect(201)
         if online { try await available(user, "online") }
         return user

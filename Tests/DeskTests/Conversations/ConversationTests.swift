@@ -1,5 +1,6 @@
 import MatrixCore
 import ServerKit
+import Store
 import TestKit
 import Testing
 @testable import Desk
