@@ -62,6 +62,7 @@ package struct Desk: Sendable {
         live.expire(now: now)
         let isDue = try await c.db.read { tx in
             if try tx.exists("SELECT 1 FROM desk_conversation WHERE snoozed_until IS NOT NULL AND snoozed_until <= ?", now) { return true }
+            if try Dispatch.agentsWithWaiting(tx).contains(where: { try Agents.load(tx, $0).map { Dispatch.hasGone($0, live, now: now) } ?? true }) { return true }
             return try tx.all("SELECT id FROM desk_agent WHERE availability <> 'offline'") { $0.text(0) }.contains { !live.isAlive($0, now: now) }
         }
         guard isDue else { return }

@@ -11,13 +11,10 @@ extension Agents {
             var fields = try call.fields()
             let wanted: Availability? = fields.choice("availability", required: true)
             try fields.check()
-            call.live.beat(call.me.id, now: call.now)
             return .json(try await call.write { try want($0, call.me.id, wanted!).json })
         },
         DeskRoute(.post, "/me/heartbeat", .deskUse) { call in
-            let wasAlive = call.live.isAlive(call.me.id, now: call.now)
-            call.live.beat(call.me.id, now: call.now)
-            if !wasAlive || call.me.availability != call.me.wanted || (call.me.lastSeenAt ?? 0) + 60_000 < call.now {
+            if call.me.availability != call.me.wanted || (call.me.lastSeenAt ?? 0) + 60_000 < call.now {
                 try await call.write { try revive($0, call.me.id) }
             }
             return .json(["availability": .string(call.me.wanted.rawValue), "next_ms": 20_000])

@@ -113,6 +113,7 @@ enum Agents {
         agent.availability = wanted == .offline || !unit.live.isAlive(id, now: unit.c.clock.now) && unit.actor != .agent(id) && !unit.isPast ? .offline : wanted
         agent.lastSeenAt = unit.now
         agent = try save(unit, agent)
+        if agent.availability == .offline { try Dispatch.release(unit, id) }
         try Dispatch.settle(unit)
         return try load(unit.tx, id) ?? agent
     }
@@ -134,6 +135,7 @@ enum Agents {
         for var agent in try all(unit.tx) where agent.availability != .offline && !unit.live.isAlive(agent.id, now: unit.c.clock.now) {
             agent.availability = .offline
             _ = try save(unit, agent)
+            try Dispatch.release(unit, agent.id)
             gone = true
         }
         if gone { try Dispatch.settle(unit) }

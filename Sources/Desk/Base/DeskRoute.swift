@@ -35,6 +35,7 @@ struct DeskRoute: Sendable {
                 try c.limiter.take(limit, user: session, remote: request.remote, now: c.clock.now)
                 let me = try await Agents.signedIn(c, live, session)
                 guard me.role.may(permission) else { throw DeskError.forbidden }
+                live.beat(me.id, now: c.clock.now)   // whatever he does is a sign of life
                 return try await handler(DeskCall(request, c, live, me: me))
             }
         }

@@ -41,7 +41,7 @@ extension Conversations {
             var fields = try call.fields()
             let tags = fields.strings("tags", max: 20, each: Tags.longest, required: true) ?? []
             try fields.check()
-            return try await mutate(call) { unit, it, _ in try setTags(unit, it, tags.map(Tags.normalised)) }
+            return try await mutate(call) { unit, it, _ in try setTags(unit, it, Set(tags.map(Tags.normalised)).sorted()) }
         },
         DeskRoute(.put, "/conversations/{id}/language", .conversationsWrite) { call in
             var fields = try call.fields()
@@ -89,7 +89,6 @@ extension Conversations {
             let viewing = fields.bool("viewing") ?? true, composing = fields.bool("composing") ?? false
             try fields.check()
             _ = try await call.read { try $0.visible(id) }
-            call.live.beat(call.me.id, now: call.now)
             return .json(["viewers": call.live.view(id, agent: call.me.id, viewing: viewing, composing: composing, now: call.now)])
         },
     ]
@@ -128,6 +127,9 @@ extension Conversations {
             if let agent {
                 guard let target = try Agents.load(unit.tx, agent), target.isActive else {
                     throw DeskError.invalid("agent", en: "There is no such agent.", fr: "Cet agent n’existe pas.")
+                }
+                if it.status == .open, it.state.waitingSince != nil, Dispatch.hasGone(target, unit.live, now: unit.c.clock.now) {
+                    throw DeskError.invalid("agent", en: "\(target.publicName) is not there, and this customer is waiting.", fr: "\(target.publicName) n’est pas là, et ce client attend.")
                 }
                 guard target.sees(inbox: it.inboxID) else {
                     throw DeskError.invalid("agent", en: "\(target.publicName) is not a member of this inbox.", fr: "\(target.publicName) n’est pas membre de cette boîte.")

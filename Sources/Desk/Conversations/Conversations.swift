@@ -19,8 +19,9 @@ enum Conversations {
         }
         let (c, rooms, bot) = (unit.c, unit.c.ports.rooms, Desk.bot(unit.c))
         guard let brand = try Brands.load(unit.tx, inbox.brandID) else { throw DeskError.notFound }
-        let room = try rooms.create(c, unit.tx, RoomCreation(creator: bot, preset: "private_chat", name: brand.name, timestamp: unit.eventTime))
         let id = unit.newID("cv")
+        // The id makes the create event, whose hash is the room's id, differ from that of another conversation of the same millisecond.
+        let room = try rooms.create(c, unit.tx, RoomCreation(creator: bot, preset: "private_chat", name: brand.name, creationContent: ["comptoir.conversation": .string(id)], timestamp: unit.eventTime))
         unit.live.learn(room: room.rawValue, DeskLive.Place(conversation: id, inbox: inbox.id, contact: contact.id))
         let page = (url: contact.pageURL, title: contact.pageTitle)
         let position = unit.tx.nextPosition()
@@ -103,7 +104,9 @@ enum Conversations {
         let user = UserID(trusted: agent.id)
         for room in try unit.tx.all("SELECT room_id FROM desk_conversation WHERE assignee_id = ? AND joined_agent = ? AND status <> 'resolved'", agent.id, agent.id, row: { RoomID(trusted: $0.text(0)) }) {
             guard try unit.c.ports.timelines.membership(unit.tx, room: room, user: user) == "join" else { continue }
-            _ = try unit.c.ports.rooms.setMembership(unit.c, unit.tx, room: room, target: user, membership: "join", by: user, content: try face(unit, agent.id), timestamp: unit.eventTime)
+            var content = try face(unit, agent.id)
+            content["membership"] = "join"
+            _ = try unit.c.ports.rooms.append(unit.c, unit.tx, NewEvent(room: room, sender: user, type: "m.room.member", stateKey: agent.id, content: .object(content), timestamp: unit.eventTime))
         }
     }
 

@@ -56,14 +56,11 @@ struct DeskObserver: RoomObserver {
         if let assignee = it.assignee, it.status != before.status { try Agents.changed(unit, assignee) }
         if author.isContact { live.contactSeen(it.contactID, now: c.clock.now) }
         if it.status == .open {
-            let isServed = try it.assignee != nil && it.joinedAgent == it.assignee && !hasGone(tx, it.assignee)
+            let assignee = try it.assignee.flatMap { try Agents.load(tx, $0) }
+            let isServed = assignee.map { it.joinedAgent == $0.id && !Dispatch.hasGone($0, live, now: c.clock.now) } ?? false
             if !isServed { Dispatch.soon(unit) }
         }
     }
-    private func hasGone(_ tx: ReadTx, _ agent: String?) throws -> Bool {
-        try tx.exists("SELECT 1 FROM desk_agent WHERE id = ? AND (availability = 'offline' OR active = 0)", agent)
-    }
-
     private func edit(_ unit: Unit, _ it: Conversation, target: String, author: String, _ content: JSONObject) throws {
         guard var item = try Items.load(unit.tx, event: target), item.conversationID == it.id, item.authorID == author, item.kind == .message else { return }
         let message = MessageContent(type: "m.room.message", content)

@@ -11,12 +11,8 @@ enum Dispatch {
     /// Takes waiting customers from agents who have gone, gives out the queue, and lets agents in and out of rooms.
     static func settle(_ unit: Unit) throws {
         let system = unit.acting(as: .system)
-        for id in try unit.tx.all("""
-            SELECT c.id FROM desk_conversation c JOIN desk_agent a ON a.id = c.assignee_id
-            WHERE c.status = 'open' AND c.waiting_since IS NOT NULL AND (a.availability = 'offline' OR a.active = 0) ORDER BY c.queue_key
-            """, row: { $0.text(0) }) {
-            guard let conversation = try Conversations.load(unit.tx, id) else { continue }
-            try Conversations.assign(system, conversation, to: nil, how: .requeuedOffline)
+        for agent in try agentsWithWaiting(unit.tx) {
+            if let agent = try Agents.load(unit.tx, agent), hasGone(agent, unit.live, now: unit.c.clock.now) { try release(unit, agent.id) }
         }
         let waiting = try waiting(unit.tx)
         if !waiting.isEmpty {
@@ -39,6 +35,21 @@ enum Dispatch {
             _ = try Conversations.save(system, conversation, newVersion: false)
         }
     }
+    /// Offline, and no sign of life from his console either: whoever is "offline" but works on keeps what he has taken by hand.
+    static func hasGone(_ agent: Agent, _ live: DeskLive, now: Int64) -> Bool {
+        !agent.isActive || agent.availability == .offline && !live.isAlive(agent.id, now: now)
+    }
+    static func agentsWithWaiting(_ tx: ReadTx) throws -> [String] {
+        try tx.all("SELECT DISTINCT assignee_id FROM desk_conversation WHERE status = 'open' AND waiting_since IS NOT NULL AND assignee_id IS NOT NULL ORDER BY assignee_id") { $0.text(0) }
+    }
+    /// His waiting customers go back into the queue, the longest-waiting first.
+    static func release(_ unit: Unit, _ agent: String) throws {
+        let system = unit.acting(as: .system)
+        for id in try unit.tx.all("SELECT id FROM desk_conversation WHERE assignee_id = ? AND status = 'open' AND waiting_since IS NOT NULL ORDER BY queue_key, number", agent, row: { $0.text(0) }) {
+            guard let conversation = try Conversations.load(unit.tx, id) else { continue }
+            try Conversations.assign(system, conversation, to: nil, how: .requeuedOffline)
+        }
+    }
     static func waiting(_ tx: ReadTx) throws -> [RoutingRules.Waiting] {
         try tx.all("""
             SELECT c.id, c.inbox_id, c.language, i.language_rule, c.priority, COALESCE(c.waiting_since, c.activity_at), c.number, c.declined_by
@@ -52,6 +63,7 @@ enum Dispatch {
     /// Settles in a transaction that follows this one's commit.
     static func soon(_ unit: Unit) {
         let (c, live) = (unit.c, unit.live)
+        guard live.seedTime == nil else { return }   // the demo's past is told as it was
         unit.tx.afterCommit {
             live.begin()
             Task {

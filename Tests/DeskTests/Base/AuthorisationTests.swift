@@ -81,7 +81,8 @@ import Testing
 
     @Test func agentsGiveAwayOnlyWhatIsTheirs() async throws {
         let shop = try await Shop()
-        let anna = try await shop.agent("anna"), karim = try await shop.agent("karim", online: false), chief = try await shop.agent("chief", role: "supervisor")
+        let anna = try await shop.agent("anna"), karim = try await shop.agent("karim"), chief = try await shop.agent("chief", role: "supervisor")
+        try await shop.available(karim, "away")
         try await shop.available(chief, "away")
         let (_, id, _) = try await shop.customer()
         #expect(try await shop.conversation(id).string("assignee.id") == anna.id.rawValue)

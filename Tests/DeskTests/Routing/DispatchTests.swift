@@ -72,6 +72,9 @@ import Testing
         let (visitor, id, room) = try await shop.customer()
         try await shop.call(.post, "/conversations/\(id)/assign", as: anna, ["agent": .null]).expect(200)
         #expect(try await shop.conversation(id).at("assignee")?.isNull == true)
+        // Nobody gives a waiting customer to somebody who is not there.
+        let gone = try await shop.agent("gone", online: false)
+        #expect(await shop.call(.post, "/conversations/\(id)/assign", as: shop.owner, ["agent": .string(gone.id.rawValue)])["code"] == "invalid")
         // Until the customer writes again: then nobody else being there, he has it again.
         try await shop.send("Allô ?", room: room, as: visitor.user)
         #expect(try await shop.conversation(id).string("assignee.id") == anna.id.rawValue)
