@@ -113,7 +113,7 @@ enum Agents {
         agent.availability = wanted == .offline || !unit.live.isAlive(id, now: unit.c.clock.now) && unit.actor != .agent(id) && !unit.isPast ? .offline : wanted
         agent.lastSeenAt = unit.now
         agent = try save(unit, agent)
-        if agent.availability == .offline { try Dispatch.release(unit, id) }
+        try Dispatch.leave(unit, id, isLeaving: agent.availability == .offline)
         try Dispatch.settle(unit)
         return try load(unit.tx, id) ?? agent
     }

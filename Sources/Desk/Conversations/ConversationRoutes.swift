@@ -18,7 +18,11 @@ extension Conversations {
             var fields = try call.fields()
             let force = fields.bool("force") ?? false
             try fields.check()
-            return try await mutate(call) { unit, it, reader in try take(unit, it, by: call.me, force: force, reader: reader) }
+            return try await mutate(call) { unit, it, reader in
+                let taken = try take(unit, it, by: call.me, force: force, reader: reader)
+                try Dispatch.settle(unit)   // a colleague may be free now
+                return try load(unit.tx, taken.id) ?? taken
+            }
         },
         DeskRoute(.post, "/conversations/{id}/assign", .conversationsWrite, assignRoute),
         DeskRoute(.put, "/conversations/{id}/status", .conversationsWrite) { call in
@@ -186,6 +190,7 @@ extension Conversations {
                 throw DeskError.invalid("reply_to", en: "There is no such message here.", fr: "Ce message n’existe pas ici.")
             }
             let item = try send(unit, it, message, by: call.me.id)
+            if it.assignee == nil { try Dispatch.settle(unit) }
             try Idempotency.keep(unit, owner: owner, key: message.key, digest: digest, answer: ["item": .int(item.id)])
             return (try reader.item(item), true)
         }
@@ -253,7 +258,9 @@ extension Conversations {
                 add("c.number = ?", number)
                 return
             }
-            for word in Words.folded(q).split(separator: " ").prefix(6) {
+            let words = Words.folded(q).split(separator: " ").prefix(6)
+            if words.isEmpty { add("1 = 0") }   // nothing but signs: nothing is found
+            for word in words {
                 let text = String(word)
                 var parts = "EXISTS (SELECT 1 FROM desk_contact k WHERE k.id = c.contact_id AND k.search LIKE ? ESCAPE '\\')"
                 var values: [any Bindable & Sendable] = ["%" + Words.escaped(text) + "%"]

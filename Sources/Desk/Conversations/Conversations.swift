@@ -51,7 +51,7 @@ enum Conversations {
         var it = conversation
         if let old { try leave(unit, &it, old) }
         it.assignee = agent
-        if agent != nil { it.declinedBy = nil } else if how == .requeued { it.declinedBy = old }
+        if agent != nil { it.declinedBy = nil } else { it.declinedBy = how == .requeued ? old : nil }
         if let agent, it.status != .resolved { try join(unit, &it, agent) }
         var data: JSONObject = ["from": .of(old), "to": .of(agent)]
         if case .agent(let by) = unit.actor { data["by"] = .string(by) }

@@ -43,12 +43,13 @@ struct DeskObserver: RoomObserver {
         it.activityAt = max(it.activityAt, event.timestamp)
         if author.isContact {
             it.state = try StatusRules.after(.customerWrote, in: it.state, now: unit.now)
-            it.declinedBy = nil
+            if it.declinedBy != it.assignee { it.declinedBy = nil }
             if it.language == nil { it.language = try Contacts.load(tx, it.contactID)?.language }
             if before.status == .resolved { try Items.system(unit.acting(as: .system), it, .reopened, data: ["status": "open"]) }
             try tx.run("UPDATE desk_contact SET last_seen_at = ? WHERE id = ? AND last_seen_at < ?", unit.now, it.contactID, unit.now)
         } else if author.isAgent {
             it.state = try StatusRules.after(.agentWrote, in: it.state, now: unit.now)
+            if it.declinedBy == author.id { it.declinedBy = nil }   // he is said to be gone, but goes on here
             if it.firstReplyMS == nil { it.firstReplyMS = max(0, unit.now - it.createdAt) }
             try Conversations.markRead(unit, it.id, by: author.id, upTo: item.id)
         }
@@ -57,7 +58,7 @@ struct DeskObserver: RoomObserver {
         if author.isContact { live.contactSeen(it.contactID, now: c.clock.now) }
         if it.status == .open {
             let assignee = try it.assignee.flatMap { try Agents.load(tx, $0) }
-            let isServed = assignee.map { it.joinedAgent == $0.id && !Dispatch.hasGone($0, live, now: c.clock.now) } ?? false
+            let isServed = assignee.map { it.joinedAgent == $0.id && it.declinedBy != $0.id && !Dispatch.hasGone($0, live, now: c.clock.now) } ?? false
             if !isServed { Dispatch.soon(unit) }
         }
     }

@@ -12,7 +12,8 @@ enum Dispatch {
     static func settle(_ unit: Unit) throws {
         let system = unit.acting(as: .system)
         for agent in try agentsWithWaiting(unit.tx) {
-            if let agent = try Agents.load(unit.tx, agent), hasGone(agent, unit.live, now: unit.c.clock.now) { try release(unit, agent.id) }
+            guard let agent = try Agents.load(unit.tx, agent) else { continue }
+            try release(unit, agent.id, onlyLeft: !hasGone(agent, unit.live, now: unit.c.clock.now))
         }
         let waiting = try waiting(unit.tx)
         if !waiting.isEmpty {
@@ -42,12 +43,22 @@ enum Dispatch {
     static func agentsWithWaiting(_ tx: ReadTx) throws -> [String] {
         try tx.all("SELECT DISTINCT assignee_id FROM desk_conversation WHERE status = 'open' AND waiting_since IS NOT NULL AND assignee_id IS NOT NULL ORDER BY assignee_id") { $0.text(0) }
     }
-    /// His waiting customers go back into the queue, the longest-waiting first.
-    static func release(_ unit: Unit, _ agent: String) throws {
+    /// His waiting customers go back into the queue, the longest-waiting first. `onlyLeft`: only those of conversations that he has left
+    /// by going offline (`leave`) and in which he has done nothing since.
+    static func release(_ unit: Unit, _ agent: String, onlyLeft: Bool = false) throws {
         let system = unit.acting(as: .system)
-        for id in try unit.tx.all("SELECT id FROM desk_conversation WHERE assignee_id = ? AND status = 'open' AND waiting_since IS NOT NULL ORDER BY queue_key, number", agent, row: { $0.text(0) }) {
+        for id in try unit.tx.all("SELECT id FROM desk_conversation WHERE assignee_id = ? AND status = 'open' AND waiting_since IS NOT NULL\(onlyLeft ? " AND declined_by = assignee_id" : "") ORDER BY queue_key, number", agent, row: { $0.text(0) }) {
             guard let conversation = try Conversations.load(unit.tx, id) else { continue }
             try Conversations.assign(system, conversation, to: nil, how: .requeuedOffline)
+        }
+    }
+    /// The agent says that he goes: his waiting customers are released now, the others when they write again. Coming back ends that.
+    static func leave(_ unit: Unit, _ agent: String, isLeaving: Bool) throws {
+        if isLeaving {
+            try release(unit, agent)
+            try unit.tx.run("UPDATE desk_conversation SET declined_by = assignee_id WHERE assignee_id = ?", agent)
+        } else {
+            try unit.tx.run("UPDATE desk_conversation SET declined_by = NULL WHERE assignee_id = ? AND declined_by = assignee_id", agent)
         }
     }
     static func waiting(_ tx: ReadTx) throws -> [RoutingRules.Waiting] {

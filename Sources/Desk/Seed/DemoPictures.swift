@@ -1,6 +1,14 @@
 /// The demo's pictures: faces of agents, the logo, and what customers photograph.
 enum DemoPictures {
-    struct Face: Sendable { var background: UInt32, shirt: UInt32, skin: UInt32, hair: UInt32, isLong: Bool, glasses = false, beard = false }
+    struct Face: Sendable {
+        var background: UInt32
+        var shirt: UInt32
+        var skin: UInt32
+        var hair: UInt32
+        var isLong: Bool
+        var glasses = false
+        var beard = false
+    }
 
     static func face(_ face: Face, size: Int = 160) -> [UInt8] {
         var canvas = Canvas(face.background, face.background &- 0x0A0A0A)

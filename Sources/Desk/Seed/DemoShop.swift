@@ -1,8 +1,25 @@
 /// The demo's people and conversations, as data: Maison Lumen, lamps and home, Lyon.
 enum DemoShop {
-    struct Person: Sendable { var user: String, name: String, publicName: String, role: Role, languages: [String], capacity: Int64, inboxes: [String], face: DemoPictures.Face }
+    struct Person: Sendable {
+        let user: String
+        let name: String
+        let publicName: String
+        let role: Role
+        let languages: [String]
+        let capacity: Int64
+        let inboxes: [String]
+        let face: DemoPictures.Face
+    }
     struct Customer: Sendable {
-        var name: String?, email: String?, language: String, phone: String? = nil, company: String? = nil, location: String? = nil, externalID: String? = nil, notes = "", attributes: [(String, String)] = []
+        var name: String?
+        var email: String?
+        var language: String
+        var phone: String?
+        var company: String?
+        var location: String?
+        var externalID: String?
+        var notes = ""
+        var attributes: [(String, String)] = []
     }
     /// What happens, and how many minutes after what happened before.
     enum Step: Sendable {
@@ -15,7 +32,14 @@ enum DemoShop {
         case snooze(Int, String, hoursAhead: Int64)
     }
     struct Talk: Sendable {
-        var customer: Int, inbox: String, hoursAgo: Double, page: (String, String), assignee: String?, tags: [String] = [], priority: Conversation.Priority = .none, steps: [Step]
+        var customer: Int
+        var inbox: String
+        var hoursAgo: Double
+        var page: (String, String)
+        var assignee: String?
+        var tags: [String] = []
+        var priority = Conversation.Priority.none
+        var steps: [Step]
     }
 
     static let password = "lumen-demo"

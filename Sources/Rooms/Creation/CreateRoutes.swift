@@ -6,6 +6,7 @@ extension RoomService {
     var creationRoutes: [Route] {
         [
             Route(.post, "/_matrix/client/v3/createRoom", limit: .roomCreation) { request, c in
+                try request.refuseVisitors()
                 let plan = try Self.plan(try request.json(), request.user.userID, c)
                 let room = try await c.db.write { try self.create(c, $0, plan) }
                 var answer: JSONObject = ["room_id": JSON(room)]

@@ -46,6 +46,7 @@ extension RoomService {
     }
 
     private func join(_ request: Request, _ c: Context, _ name: String) async throws -> Response {
+        try request.refuseVisitors()
         let session = request.user
         // Whatever else a client says of its join becomes part of it.
         let body = try request.json()
@@ -64,6 +65,7 @@ extension RoomService {
     }
 
     private func knock(_ request: Request, _ c: Context) async throws -> Response {
+        try request.refuseVisitors()
         let user = request.user.userID, name = try request.param("roomIdOrAlias")
         let content = try Self.reason(try request.json())
         let room = try await c.db.write { tx in
@@ -75,6 +77,7 @@ extension RoomService {
     }
 
     private func invite(_ request: Request, _ c: Context) async throws -> Response {
+        try request.refuseVisitors()
         let room: RoomID = try request.id("roomId"), user = request.user.userID
         let body = try request.json()
         if body["user_id"] == nil, body["medium"] != nil || body["address"] != nil { throw Self.noThirdPartyInvites }

@@ -84,6 +84,11 @@ package struct Request: Sendable {
         return session
     }
 
+    /// A visitor of the widget writes in the rooms that the desk makes for him, and nowhere else.
+    package func refuseVisitors() throws(MatrixError) {
+        if session?.kind == .visitor { throw .forbidden("Visitors of the widget cannot do that.") }
+    }
+
     /// The body as a JSON object. M_NOT_JSON when it is no JSON, M_BAD_JSON when it is no object.
     /// An empty body counts as `{}`: real clients send one where every field is optional.
     package func json() throws(MatrixError) -> JSONObject {
