@@ -8,6 +8,7 @@ import Store
 package final class Server: Sendable {
     package let context: Context
     package let router: Router
+    private let features: Features
     private let http: HTTPServer?
     private let jobs: [Task<Void, Never>]
     package var port: Int { http?.port ?? 0 }
@@ -20,6 +21,21 @@ package final class Server: Sendable {
     /// Opens, and listens.
     package static func start(_ config: Config, clock: any Clock = SystemClock(), entropy: any Entropy = SystemEntropy(), log: Logger) async throws -> Server {
         try await Server(config, clock: clock, entropy: entropy, log: log, listen: true)
+    }
+
+    /// A server with the demo shop in it: filled when the database is empty, listening in any case.
+    package static func startDemo(_ config: Config, log: Logger) async throws -> Server {
+        let empty = try await open(config, log: log)
+        let demo: Desk.Demo
+        do { demo = try await empty.features.desk.seedDemo(empty.context) } catch {
+            await empty.stop()
+            throw error
+        }
+        await empty.stop()
+        var config = config
+        config.demoSignIns = demo.signIns
+        config.startInbox = demo.inbox
+        return try await start(config, log: log)
     }
 
     private init(_ config: Config, clock: any Clock, entropy: any Entropy, log: Logger, listen: Bool) async throws {
@@ -39,6 +55,7 @@ package final class Server: Sendable {
             throw error
         }
         self.context = context
+        self.features = features
         router = Router(all.flatMap(\.routes) + (try Self.pages(config, log)))
         http = listen ? try await HTTPServer.start(host: config.listenHost, port: config.listenPort, router: router, context: context) : nil
         jobs = listen ? (all.flatMap(\.jobs) + [Self.housekeeping]).map { job in Task { await Self.repeatedly(job, context) } } : []

@@ -7,6 +7,6 @@ import ArgumentParser
         abstract: "A self-hosted messaging platform for customer experience: a Matrix homeserver with a customer-service desk in it.",
         version: "0.1.0",
         subcommands: [
-            Serve.self, UserCommand.self, BackupCommand.self, RestoreCommand.self, DoctorCommand.self, ConfigCommand.self, RoutesCommand.self,
+            Serve.self, Demo.self, UserCommand.self, BackupCommand.self, RestoreCommand.self, DoctorCommand.self, ConfigCommand.self, RoutesCommand.self,
         ])
 }

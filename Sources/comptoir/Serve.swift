@@ -70,13 +70,13 @@ enum ServerProcess {
     }
 
     /// Starts, says `banner` on standard output, waits for SIGINT or SIGTERM, and ends cleanly.
-    static func run(_ config: Config, prepare: (Server) async throws -> Void = { _ in }, banner: (Server) -> String) async throws {
+    static func run(_ config: Config, start: (Config, Logger) async throws -> Server = { try await Server.start($0, log: $1) },
+                    banner: (Server) -> String) async throws {
         signal(SIGPIPE, SIG_IGN)
         raiseFileLimit()
 
         let ending = Ending()
-        let server = try await Server.start(config, log: logger(config.logLevel))
-        try await prepare(server)
+        let server = try await start(config, logger(config.logLevel))
         var line = banner(server) + "\n"
         line.withUTF8 { _ = Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
 

@@ -71,8 +71,8 @@ enum System {
     }
 
     /// GET /.well-known/matrix/client: where clients reach this server.
-    static let wellKnown: Route.Handler = { _, c in
-        .json(["m.homeserver": ["base_url": .string(c.publicURL)]])
+    static let wellKnown: Route.Handler = { request, c in
+        .json(["m.homeserver": ["base_url": .string(publicURL(request, c))]])
     }
 
     /// GET /_comptoir/health: 200 when the database answers, 503 otherwise.
@@ -95,20 +95,20 @@ enum System {
     }
 
     /// GET /_comptoir/start: what the start page shows.
-    static let start: Route.Handler = { _, c in
+    static let start: Route.Handler = { request, c in
         let signIns: [JSON] = c.config.demoSignIns.map {
             ["name": .string($0.name), "user": .string($0.user), "password": .string($0.password), "role": .string($0.role)]
         }
         return .json([
             "server_name": .string(c.serverName),
-            "base_url": .string(c.publicURL),
+            "base_url": .string(publicURL(request, c)),
             "demo": signIns.isEmpty ? .null : ["sign_ins": .array(signIns)],
             "inbox_key": c.config.startInbox.map { .string($0) } ?? .null,
         ])
     }
-}
 
-extension Context {
-    /// Where clients reach this server, without a slash at the end.
-    var publicURL: String { config.publicURL ?? "http://\(config.listenHost):\(config.listenPort)" }
+    /// Where clients reach this server, without a slash at the end: the setting, or else the address that this client used.
+    private static func publicURL(_ request: Request, _ c: Context) -> String {
+        c.config.publicURL ?? "http://" + (request.headers["Host"] ?? "\(c.config.listenHost):\(c.config.listenPort)")
+    }
 }
