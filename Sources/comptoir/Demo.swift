@@ -47,9 +47,15 @@ struct Demo: AsyncParsableCommand {
     private static func temporaryDirectory() throws -> String {
         let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array((base + "/comptoir-demo-XXXXXX").utf8CString)
-        guard let made = template.withUnsafeMutableBufferPointer({ mkdtemp($0.baseAddress) }) else {
+        let made = template.withUnsafeMutableBufferPointer { buffer -> String? in
+            guard let start = buffer.baseAddress, let made = mkdtemp(start) else { return nil }
+            return String(cString: made)
+        }
+        guard let made else {
             throw ValidationError("No temporary directory can be made in \(base): \(String(cString: strerror(errno))). Name one with --data.")
         }
+        return made
+    }
         return String(cString: made)
     }
 }
