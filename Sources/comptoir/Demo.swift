@@ -56,6 +56,4 @@ struct Demo: AsyncParsableCommand {
         }
         return made
     }
-        return String(cString: made)
-    }
 }
