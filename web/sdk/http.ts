@@ -50,6 +50,8 @@ export interface RequestOptions {
 export interface HttpSettings {
   baseUrl: string;
   token?: () => string | undefined;
+  /** Sent with every request, such as the language of the answers' texts. */
+  headers?: () => Record<string, string>;
   /** A token was refused; true when there is a new one and the request should go again. */
   onUnauthorized?: (error: ApiError) => Promise<boolean>;
   fetch?: typeof fetch;
@@ -141,7 +143,7 @@ export class Http {
       late = true;
       cut.abort();
     }, options.timeoutMs ?? 20_000);
-    const headers: Record<string, string> = { accept: "application/json", ...options.headers };
+    const headers: Record<string, string> = { accept: "application/json", ...this.settings.headers?.(), ...options.headers };
     const bearer = options.auth === false ? undefined : this.settings.token?.();
     if (bearer) headers.authorization = `Bearer ${bearer}`;
     const init: RequestInit = {

@@ -79,7 +79,7 @@ function Failed({ row, model }: { row: MessageRow; model: WidgetModel }) {
   return (
     <div class="meta what" role="alert">
       <Icon d={icons.alert} />
-      <span>{() => `${t().failed}. ${error?.message || t().tooLate}`}</span>
+      <span>{() => `${t().failed}. ${error ? model.reason(error) : t().tooLate}`}</span>
       <Button small kind="ghost" onClick={() => model.retry(row.id)}>{() => t().retry}</Button>
       <Button small kind="ghost" onClick={() => model.remove(row.id)}>{() => t().remove}</Button>
     </div>

@@ -39,6 +39,7 @@ export class VisitorSession {
     this.http = new Http({
       ...settings,
       token: () => this.visitor?.accessToken,
+      headers: () => ({ "accept-language": lang() }),
       onUnauthorized: (error) => this.#renew(error),
     });
     this.api = new WidgetApi(this.http, inbox);
@@ -50,9 +51,9 @@ export class VisitorSession {
     return this.visitor;
   }
 
-  /** The session, made now when there is none. */
-  ensure(): Promise<Visitor> {
-    return this.visitor ? Promise.resolve(this.visitor) : this.#ask();
+  /** The session, made now when there is none, neither here nor in another tab. */
+  async ensure(): Promise<Visitor> {
+    return this.visitor ?? (this.#identity ? undefined : await this.restore()) ?? await this.#ask();
   }
 
   /** The site says who its signed-in customer is. */

@@ -203,6 +203,8 @@ export class WidgetModel {
 
   /** The panel was opened. */
   opened(): void {
+    // Another tab may have begun the conversation.
+    if (!this.session.visitor) this.session.restore().catch(() => undefined);
     if (this.#clock.now() - this.#configAt > 30_000) this.refresh();
     this.#client?.sync.wake();
     this.#outbox.wake();
@@ -348,18 +350,22 @@ export class WidgetModel {
   explain(error: unknown): string {
     const say = t.peek();
     if (isPassing(error)) return error instanceof ApiError && error.status === 429 ? say.tooFast : say.offline;
-    if (error instanceof ApiError) {
-      const known: Record<string, string> = {
-        unknown_inbox: say.unknownInbox,
-        origin_refused: say.originRefused,
-        identity_invalid: say.identityInvalid,
-        identity_required: say.identityRequired,
-        M_FORBIDDEN: say.notAllowed,
-        M_TOO_LARGE: say.tooBig("", byteSize(lang.peek(), this.config.peek()?.limits.file_bytes ?? 0)),
-      };
-      return known[error.code] ?? (error.message || say.tooLate);
-    }
-    return String(error);
+    return error instanceof ApiError ? this.reason(error) : String(error);
+  }
+
+  /** A refusal of the server in the person's language. */
+  reason(error: { code: string; message: string }): string {
+    const say = t.peek();
+    const known: Record<string, string> = {
+      unknown_inbox: say.unknownInbox,
+      origin_refused: say.originRefused,
+      identity_invalid: say.identityInvalid,
+      identity_required: say.identityRequired,
+      M_FORBIDDEN: say.notAllowed,
+      M_TOO_LARGE: say.tooLarge,
+    };
+    // Only our own API speaks the person's language.
+    return known[error.code] ?? (/^M_|^error$/.test(error.code) || !error.message ? say.tooLate : error.message);
   }
 
   #tell(text: string, bad: boolean): void {

@@ -375,6 +375,31 @@ Deno.test("a signed-in customer is told to the server once, also over visits", a
   again.model.stop();
 });
 
+Deno.test("two tabs make one visitor", async () => {
+  const server = new Server();
+  const store = new LastingStore();
+  const a = await started(server, store), b = await started(server, store);
+  await a.model.send("one");
+  await until(() => ticks(a)[0] === "sent");
+  await b.model.send("two");
+  await until(() => server.messages().length === 2);
+  assert.equal(server.sessions, 1);
+  await until(() => shown(a).length === 2 && shown(b).length === 2);
+  a.model.stop();
+  b.model.stop();
+});
+
+Deno.test("a refusal is explained in the person's language", async () => {
+  const server = new Server();
+  const v = await started(server);
+  lang.set("fr");
+  assert.equal(v.model.reason({ code: "M_UNKNOWN", message: "english words" }), "Ce message n’a pas été accepté.");
+  assert.match(v.model.reason({ code: "M_FORBIDDEN", message: "english words" }), /ne pouvez pas/);
+  assert.equal(v.model.reason({ code: "invalid", message: "Une phrase." }), "Une phrase.");
+  lang.set("en");
+  v.model.stop();
+});
+
 Deno.test("a wrong identity is said, with what to do", async () => {
   const server = new Server();
   const v = await started(server);
