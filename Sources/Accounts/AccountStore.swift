@@ -40,6 +40,10 @@ enum AccountStore {
 
     static func exists(_ tx: ReadTx, _ user: UserID) throws -> Bool { try tx.exists(SQL.exists, user) }
 
+    static func standing(_ tx: ReadTx, _ user: UserID) throws -> Standing? {
+        try tx.first(SQL.standing, user) { Standing(kind: AccountKind(rawValue: $0.text(0)) ?? .person, isErased: $0.bool(1)) }
+    }
+
     static func account(_ tx: ReadTx, _ user: UserID) throws -> AccountRow? {
         try tx.first(SQL.account, user) { row in
             AccountRow(id: UserID(trusted: row.text(0)), kind: AccountKind(rawValue: row.text(1)) ?? .person, passwordHash: row.textOrNil(2),
@@ -47,13 +51,17 @@ enum AccountStore {
         }
     }
 
+    /// False when there is no such guest any more.
+    static func upgradeGuest(_ tx: WriteTx, _ user: UserID, passwordHash: String) throws -> Bool { try tx.run(SQL.upgradeGuest, passwordHash, user) == 1 }
     static func setPassword(_ tx: WriteTx, _ user: UserID, hash: String?) throws { try tx.run(SQL.setPassword, hash, user) }
     static func setAdmin(_ tx: WriteTx, _ user: UserID, _ isAdmin: Bool) throws { try tx.run(SQL.setAdmin, isAdmin, user) }
 
     private enum SQL {
         static let insert = "INSERT INTO account (user_id, kind, password_hash, is_admin, is_rate_limited, created, deactivated, is_erased) VALUES (?, ?, ?, ?, ?, ?, NULL, 0)"
         static let exists = "SELECT 1 FROM account WHERE user_id = ?"
+        static let standing = "SELECT kind, is_erased FROM account WHERE user_id = ?"
         static let account = "SELECT user_id, kind, password_hash, is_admin, deactivated FROM account WHERE user_id = ?"
+        static let upgradeGuest = "UPDATE account SET kind = 'person', password_hash = ? WHERE user_id = ? AND kind = 'guest' AND deactivated IS NULL"
         static let setPassword = "UPDATE account SET password_hash = ? WHERE user_id = ?"
         static let setAdmin = "UPDATE account SET is_admin = ? WHERE user_id = ?"
     }

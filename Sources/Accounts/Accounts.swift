@@ -79,7 +79,7 @@ extension Accounts: UserDirectory {
     package func endSession(_ c: Context, _ tx: WriteTx, user: UserID, device: DeviceID) throws {
         try Devices.delete(tx, self, user: user, devices: [device])
     }
-    package func kind(_ tx: ReadTx, _ user: UserID) throws -> AccountKind? { try AccountStore.account(tx, user)?.kind }
+    package func standing(_ tx: ReadTx, _ user: UserID) throws -> Standing? { try AccountStore.standing(tx, user) }
     package func profile(_ tx: ReadTx, _ user: UserID) throws -> Profile { try ProfileStore.profile(tx, user) ?? Profile() }
     package func setProfile(_ c: Context, _ tx: WriteTx, user: UserID, _ profile: Profile) throws { try Profiles.set(c, tx, user: user, profile) }
     package func filter(_ tx: ReadTx, user: UserID, id: String) throws -> JSONObject? { try FilterStore.filter(tx, user: user, id: id) }

@@ -29,6 +29,18 @@ import Testing
         try await c.db.write { tx in try accounts.endSession(c, tx, user: id, device: device) }
     }
 
+    @Test func tellsWhatAUserPrefersAndWhatAnAccountIs() async throws {
+        let world = try await World()
+        let alice = try await world.app.register("alice"), accounts = world.accounts, c = world.c, room = RoomID(trusted: "!r:test")
+        try await world.app.call(.put, world.user("account_data/org.example", alice), as: alice, json: ["a": 1]).expect(200)
+        let (global, inRoom, standing) = try await c.db.read { tx in
+            (try accounts.preference(tx, user: alice.id, room: nil, type: "org.example"), try accounts.preference(tx, user: alice.id, room: room, type: "org.example"),
+             try accounts.standing(tx, alice.id))
+        }
+        #expect(global == ["a": 1] && inRoom == nil)
+        #expect(standing == Standing(kind: .person, isErased: false))
+    }
+
     @Test func aFailedTransactionEndsNoSession() async throws {
         let world = try await World()
         let alice = try await world.app.register("alice"), accounts = world.accounts, c = world.c

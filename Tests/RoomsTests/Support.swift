@@ -17,7 +17,7 @@ final class TestProfiles: UserDirectory {
         try base.createSession(c, tx, user: user, deviceName: deviceName)
     }
     func endSession(_ c: Context, _ tx: WriteTx, user: UserID, device: DeviceID) throws {}
-    func kind(_ tx: ReadTx, _ user: UserID) throws -> AccountKind? { try base.kind(tx, user) }
+    func standing(_ tx: ReadTx, _ user: UserID) throws -> Standing? { try base.standing(tx, user) }
     func profile(_ tx: ReadTx, _ user: UserID) throws -> Profile { profiles.withLock { $0[user] ?? Profile() } }
     func setProfile(_ c: Context, _ tx: WriteTx, user: UserID, _ profile: Profile) throws { profiles.withLock { $0[user] = profile } }
     func filter(_ tx: ReadTx, user: UserID, id: String) throws -> JSONObject? { nil }

@@ -32,7 +32,7 @@ package struct NoUsers: UserDirectory {
         (user.rawValue, DeviceID(trusted: "DEVICE"))
     }
     package func endSession(_ c: Context, _ tx: WriteTx, user: UserID, device: DeviceID) throws {}
-    package func kind(_ tx: ReadTx, _ user: UserID) throws -> AccountKind? { user.localpart.hasPrefix("guest") ? .guest : .person }
+    package func standing(_ tx: ReadTx, _ user: UserID) throws -> Standing? { Standing(kind: user.localpart.hasPrefix("guest") ? .guest : .person) }
     package func profile(_ tx: ReadTx, _ user: UserID) throws -> Profile { Profile() }
     package func setProfile(_ c: Context, _ tx: WriteTx, user: UserID, _ profile: Profile) throws {}
     package func filter(_ tx: ReadTx, user: UserID, id: String) throws -> JSONObject? { nil }

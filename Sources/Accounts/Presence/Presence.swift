@@ -111,8 +111,8 @@ struct PresenceSync: SyncSource {
                 found = changed.filter { near.contains($0.key) }
             }
             for room in scope.fresh {
-                let members = board.entries(of: try c.ports.timelines.joinedMembers(tx, room: room)).filter { $1.mood != .offline || $1.status != nil }
-                found.merge(members) { a, _ in a }
+                // Of people new to the client he learns also that they are away.
+                found.merge(board.entries(of: try c.ports.timelines.joinedMembers(tx, room: room))) { a, _ in a }
             }
             entries = found
         } else {
@@ -131,7 +131,7 @@ struct PresenceObserver: RoomObserver {
     func appended(_ c: Context, _ tx: WriteTx, _ event: AppendedEvent) throws {
         guard event.type == "m.room.member", let target = event.stateKey, event.content["membership"]?.stringValue == "join" else { return }
         let user = UserID(trusted: target), hub = c.hub, board = board
-        guard let entry = board.entry(user), entry.mood != .offline || entry.status != nil else { return }
+        guard board.entry(user) != nil else { return }
         let room = event.room.rawValue
         tx.afterCommit { board.show(user, hub: hub, keys: [.room(room)]) }
     }

@@ -48,6 +48,13 @@ final class PresenceBoard: Sendable {
         }
     }
 
+    /// Notes that somebody has signed in, which is not yet being online. Tells nobody.
+    func signedIn(_ user: UserID, now: Int64) {
+        state.withLock { state in
+            if state.entries[user] == nil { state.entries[user] = Entry(mood: .offline, status: nil, lastActive: now, lastHeard: now, position: 0) }
+        }
+    }
+
     /// Changes what others see, and tells `keys`. `status` nil leaves the message as it is.
     func set(_ user: UserID, _ mood: Mood, status: String??, now: Int64, hub: ChangeHub, keys: [ChangeKey]) {
         state.withLock { state in

@@ -18,7 +18,7 @@ extension Accounts {
     private func register(_ req: Request, _ c: Context) async throws -> Response {
         let body = try req.json()
         switch req.query["kind"] ?? "user" {
-        case "user": return try await registerUser(c, body)
+        case "user": return try await registerUser(req, c, body)
         case "guest": return try await registerGuest(c, body)
         default: throw MatrixError.invalidParam("'kind' must be user or guest.")
         }
@@ -28,6 +28,8 @@ extension Accounts {
     private struct Wanted: Sendable {
         var localpart: String?
         var passwordHash: String?
+        /// The guest who becomes this account and keeps its user id.
+        var guest: UserID?
         var device: DeviceID?
         var deviceName: String?
         var inhibitLogin: Bool
@@ -36,6 +38,7 @@ extension Accounts {
         init(_ body: JSONObject) throws(MatrixError) {
             localpart = try body.string("username", max: 1024)
             passwordHash = try body.string("password_hash")
+            guest = try body.id("upgraded_guest")
             device = try LoginRules.device(body)
             deviceName = try LoginRules.deviceName(body)
             inhibitLogin = try body.bool("inhibit_login") ?? false
@@ -43,7 +46,7 @@ extension Accounts {
         }
     }
 
-    private func registerUser(_ c: Context, _ body: JSONObject) async throws -> Response {
+    private func registerUser(_ req: Request, _ c: Context, _ body: JSONObject) async throws -> Response {
         var kept: JSONObject?, finished: UserID?
         if let id = try body.object("auth")?.string("session", max: 255), let session = try await UIAStore.session(c, id) {
             kept = session.params
@@ -54,11 +57,16 @@ extension Accounts {
             try PasswordRules.check(password, c.config)
         }
         params["password_hash"] = kept?["password_hash"]
+        params["upgraded_guest"] = kept?["upgraded_guest"]
+        if let token = try params.string("guest_access_token", max: 255) {
+            params["upgraded_guest"] = JSON(try await guest(req, c, token, named: try params.string("username", max: 1024)))
+            params["guest_access_token"] = nil   // a secret is not kept
+        }
         let wanted = try Wanted(params)
         if let finished { return try await answerAgain(c, finished, wanted) }
 
         let flows = try await registrationFlows(c)
-        if let name = wanted.localpart {
+        if let name = wanted.localpart, wanted.guest == nil {
             let id = try AccountStore.newUserID(c, localpart: name)
             guard try await c.db.read({ tx in try !AccountStore.exists(tx, id) }) else { throw MatrixError.userInUse() }
         }
@@ -74,6 +82,13 @@ extension Accounts {
         return try await finish(c, complete, passwordHash, proof)
     }
 
+    /// The guest whose token this is, and whose name is asked for.
+    private func guest(_ req: Request, _ c: Context, _ token: String, named localpart: String?) async throws -> UserID {
+        let session = try await Sessions.check(c, self, token: token, request: req)
+        guard session.isGuest, session.userID.localpart == localpart?.lowercased() else { throw MatrixError.forbidden("A guest can become only the user that it is.") }
+        return session.userID
+    }
+
     private func finish(_ c: Context, _ wanted: Wanted, _ passwordHash: String, _ proof: UIAProof) async throws -> Response {
         let now = c.clock.now
         let (user, session) = try await c.db.write { tx in
@@ -81,7 +96,15 @@ extension Accounts {
                 throw MatrixError(401, "M_UNAUTHORIZED", "This registration token is not valid any more.")
             }
             let name = wanted.localpart ?? ""
-            let user = try AccountStore.create(c, tx, NewAccount(localpart: name, kind: .person, displayName: name), passwordHash: passwordHash)
+            let user: UserID
+            if let guest = wanted.guest {
+                guard try AccountStore.upgradeGuest(tx, guest, passwordHash: passwordHash) else { throw MatrixError.userInUse() }
+                try Devices.deleteAll(tx, self, user: guest)
+                tx.afterCommit { self.cache.forget(guest) }
+                user = guest
+            } else {
+                user = try AccountStore.create(c, tx, NewAccount(localpart: name, kind: .person, displayName: name), passwordHash: passwordHash)
+            }
             if let id = proof.session?.id { try UIAStore.finish(tx, id, result: user) }
             guard !wanted.inhibitLogin else { return (user, NewSession?.none) }
             return (user, try Sessions.create(c, tx, self, user: user, device: wanted.device, deviceName: wanted.deviceName, isRefreshable: wanted.isRefreshable))

@@ -66,6 +66,8 @@ enum Sessions {
         } else {
             try DeviceStore.insert(tx, user, device, name: deviceName, now: c.clock.now)
         }
+        let board = accounts.board, now = c.clock.now
+        tx.afterCommit { board.signedIn(user, now: now) }
         return try issue(c, tx, user: user, device: device, isRefreshable: isRefreshable)
     }
 

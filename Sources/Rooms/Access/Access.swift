@@ -54,11 +54,11 @@ package enum Access {
     }
 
     /// An event that the user may see; nil when there is none or he may not: the two look the same from outside.
-    package static func event(_ tx: ReadTx, room id: RoomID, _ event: EventID, _ user: UserID) throws -> (room: RoomHead, event: EventRow, membership: String)? {
+    package static func event(_ c: Context, _ tx: ReadTx, room id: RoomID, _ event: EventID, _ user: UserID) throws -> (room: RoomHead, event: EventRow, membership: String)? {
         guard let room = try RoomStore.head(tx, id), let row = try EventStore.event(tx, room: room.nid, event) else { return nil }
         let history = try history(tx, room: room.nid, user)
         guard history.canSee(row) else { return nil }
-        return (room, row, history.membership(at: row.pos))
+        return (room, try Erasure.apply(c, tx, room: room.nid, [row], history)[0], history.membership(at: row.pos))
     }
 
     /// The position that a sync or pagination token names (`s12_345`, `t12`, ...).

@@ -96,11 +96,13 @@ enum Preset: String, Sendable, CaseIterable {
     case publicChat = "public_chat"
 
     var state: [(String, JSONObject)] {
-        [
+        var state: [(String, JSONObject)] = [
             (EventType.joinRules, ["join_rule": self == .publicChat ? "public" : "invite"]),
             (EventType.historyVisibility, ["history_visibility": "shared"]),
-            (EventType.guestAccess, ["guest_access": self == .publicChat ? "forbidden" : "can_join"]),
         ]
+        // A public room forbids guests: that is what no event means.
+        if self != .publicChat { state.append((EventType.guestAccess, ["guest_access": "can_join"])) }
+        return state
     }
 
     func powerLevels(_ version: RoomVersion, _ creation: RoomCreation) -> JSONObject {

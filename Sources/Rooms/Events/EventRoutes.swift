@@ -10,7 +10,7 @@ extension RoomService {
             Route(.get, room + "/event/{eventId}", auth: .guest) { request, c in
                 let id: RoomID = try request.id("roomId"), event: EventID = try request.id("eventId"), session = request.user
                 return try await c.db.read { tx in
-                    guard let found = try Access.event(tx, room: id, event, session.userID) else {
+                    guard let found = try Access.event(c, tx, room: id, event, session.userID) else {
                         throw MatrixError.notFound("There is no such event, or you may not see it.")
                     }
                     let view = EventJSON.View(room: id, user: session.userID, device: session.deviceID, now: c.clock.now)

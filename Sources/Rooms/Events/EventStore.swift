@@ -39,10 +39,21 @@ package struct EventRow: Sendable {
     }
 
     package var isState: Bool { stateKey != nil }
+    /// The event with another content, for those who may not see all of it.
+    func withContent(_ content: [UInt8]) -> EventRow { EventRow(self, content: content) }
     /// The content as a value. Stored content is always valid JSON; a damaged row reads as an empty object.
     package var contentObject: JSONObject {
         guard let object = try? JSONObject.parse(content) else { return [:] }   // checked when it was stored
         return object
+    }
+
+    private init(_ event: EventRow, content: [UInt8]) {
+        pos = event.pos; roomNID = event.roomNID; id = event.id; type = event.type; stateKey = event.stateKey; sender = event.sender
+        timestamp = event.timestamp; depth = event.depth; relatesTo = event.relatesTo; relType = event.relType; thread = event.thread
+        redacts = event.redacts; redactedBy = event.redactedBy; notifies = event.notifies; device = event.device; transaction = event.transaction
+        self.content = content
+        replaced = nil
+        redaction = event.redaction
     }
 
     package init(_ row: Row) {
@@ -110,6 +121,8 @@ package enum EventSQL {
     package static let pageUp = select + "WHERE e.room_nid = ? AND e.pos > ? AND e.pos < ? ORDER BY e.pos LIMIT ?"
     static let redaction = "SELECT event_id, sender, ts, content FROM event WHERE pos = ?"
     static let anywhere = "SELECT 1 FROM event WHERE event_id = ?"
+    /// The signed fields that clients do not see.
+    static let rest = "SELECT rest FROM event WHERE pos = ?"
     static let position = "SELECT pos FROM event WHERE event_id = ? AND room_nid = ?"
     static let insert = """
         INSERT INTO event (pos, room_nid, event_id, type, state_key, sender, ts, depth, content, rest, relates_to, rel_type, thread, \
@@ -120,5 +133,5 @@ package enum EventSQL {
     static let redact = "UPDATE event SET content = ?, redacted_by = ?, redacts = ?, relates_to = NULL, rel_type = NULL, thread = NULL, notifies = 0 WHERE pos = ?"
     static let threadOf = "SELECT thread, pos FROM event WHERE event_id = ? AND room_nid = ?"
 
-    package static let all = [byID, byPosition, pageDown, pageUp, redaction, anywhere, position, insert, ofTransaction, redact, threadOf]
+    package static let all = [byID, byPosition, pageDown, pageUp, redaction, anywhere, rest, position, insert, ofTransaction, redact, threadOf]
 }

@@ -84,7 +84,7 @@ extension RoomService {
     func sendGuestsAway(_ work: RoomWork, _ guestAccess: JSONObject) throws {
         guard GuestAccess(content: .object(guestAccess)) == .forbidden else { return }
         for user in try work.tx.all(MembershipSQL.joinedUsers, work.head.nid, row: { UserID(trusted: $0.text(0)) })
-        where try work.c.ports.users.kind(work.tx, user) == .guest {
+        where try work.c.ports.users.standing(work.tx, user)?.kind == .guest {
             _ = try change(work, Change(target: user, membership: "leave", sender: user))
         }
     }

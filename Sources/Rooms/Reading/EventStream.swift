@@ -83,7 +83,7 @@ struct EventStream: Sendable {
     private func event(_ request: Request, _ c: Context) async throws -> Response {
         let id: EventID = try request.id("eventId"), session = request.user
         return try await c.db.read { tx in
-            guard let room = try tx.first(SQL.roomOf, id, row: { RoomID(trusted: $0.text(0)) }), let found = try Access.event(tx, room: room, id, session.userID) else {
+            guard let room = try tx.first(SQL.roomOf, id, row: { RoomID(trusted: $0.text(0)) }), let found = try Access.event(c, tx, room: room, id, session.userID) else {
                 throw MatrixError.notFound("There is no such event, or you may not see it.")
             }
             let view = EventJSON.View(room: room, user: session.userID, device: session.deviceID, now: c.clock.now)

@@ -31,7 +31,7 @@ struct MessageRoutes: Sendable {
                 ended = batch.count < wanted
                 guard let last = batch.last else { break }
                 edge = page.isBackward ? last.pos - 1 : last.pos
-                kept += reader.visible(batch).filter { filter.allows($0, room: room) }
+                kept += try reader.visible(batch).filter { filter.allows($0, room: room) }
             }
             var body = JSONBytes()
             body.raw("{\"chunk\":"); body.list(try reader.json(kept))
@@ -54,8 +54,8 @@ struct MessageRoutes: Sendable {
             let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
             let event = try reader.event(id)
             let half = limit / 2
-            let before = half == 0 ? [] : reader.visible(try EventStore.page(tx, room: reader.head.nid, before: event.pos, newestFirst: true, limit: half)).filter { filter.allows($0, room: room) }
-            let after = limit - half == 0 ? [] : reader.visible(try EventStore.page(tx, room: reader.head.nid, after: event.pos, newestFirst: false, limit: limit - half)).filter { filter.allows($0, room: room) }
+            let before = half == 0 ? [] : try reader.visible(EventStore.page(tx, room: reader.head.nid, before: event.pos, newestFirst: true, limit: half)).filter { filter.allows($0, room: room) }
+            let after = limit - half == 0 ? [] : try reader.visible(EventStore.page(tx, room: reader.head.nid, after: event.pos, newestFirst: false, limit: limit - half)).filter { filter.allows($0, room: room) }
             let first = before.last?.pos ?? event.pos, last = after.last?.pos ?? event.pos
             var state = try StateStore.all(tx, room: reader.head.nid, at: last)
             if filter.lazyLoadMembers {
@@ -84,7 +84,7 @@ struct MessageRoutes: Sendable {
         return try await c.db.read { tx in
             let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
             let events = try EventStore.all(tx, dir == "f" ? SQL.after : SQL.before, reader.head.nid, ts)
-            guard let event = reader.visible(events).first else { throw MatrixError.notFound("There is no event in that direction.") }
+            guard let event = try reader.visible(events).first else { throw MatrixError.notFound("There is no event in that direction.") }
             return .json(["event_id": .string(event.id.rawValue), "origin_server_ts": .int(event.timestamp)])
         }
     }

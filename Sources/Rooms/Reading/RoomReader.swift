@@ -22,12 +22,12 @@ struct RoomReader {
     var head: RoomHead { access.room }
     var view: EventJSON.View { EventJSON.View(room: head.id, user: session.userID, device: session.deviceID, now: c.clock.now) }
 
-    func visible(_ events: [EventRow]) -> [EventRow] { events.filter { history.canSee($0) && !ignored.hides($0) } }
+    func visible(_ events: [EventRow]) throws -> [EventRow] { try Erasure.apply(c, tx, room: head.nid, events.filter { history.canSee($0) && !ignored.hides($0) }, history) }
 
     /// The event, when the user may see it; M_NOT_FOUND otherwise.
     func event(_ id: EventID) throws -> EventRow {
         guard let event = try EventStore.event(tx, room: head.nid, id), history.canSee(event) else { throw MatrixError.notFound("There is no such event in this room.") }
-        return event
+        return try Erasure.apply(c, tx, room: head.nid, [event], history)[0]
     }
 
     func json(_ events: [EventRow]) throws -> [[UInt8]] {

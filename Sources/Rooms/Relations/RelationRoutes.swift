@@ -35,7 +35,7 @@ struct RelationRoutes: Sendable {
                 }
                 parents = next
             }
-            found = reader.visible(found.sorted { $0.pos < $1.pos }).filter { page.isInside($0.pos) }
+            found = try reader.visible(found.sorted { $0.pos < $1.pos }).filter { page.isInside($0.pos) }
             let chunk = Array((page.isBackward ? found.reversed() : found).prefix(page.limit))
             var body: JSONObject = ["chunk": .array(try reader.json(chunk).map { .raw($0) })]
             if found.count > chunk.count, let last = chunk.last { body["next_batch"] = .string(PageToken(page.isBackward ? last.pos - 1 : last.pos).description) }
@@ -68,7 +68,7 @@ struct RelationRoutes: Sendable {
                 if include == "participated", root.sender != session.userID, try !tx.exists(Bundles.SQL.participated, root.id, reader.head.nid, session.userID) { return }
                 roots.append(root)
             }
-            var body: JSONObject = ["chunk": .array(try reader.json(reader.visible(roots)).map { .raw($0) })]
+            var body: JSONObject = ["chunk": .array(try reader.json(try reader.visible(roots)).map { .raw($0) })]
             if more, let last { body["next_batch"] = .string(PageToken(last - 1).description) }
             return .json(.object(body))
         }

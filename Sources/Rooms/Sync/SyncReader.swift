@@ -90,9 +90,8 @@ struct SyncReader {
         let from = isFresh ? 0 : since?.position ?? 0
         let page = try timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh, ignored)
         let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, to: now.position)
-        data.timeline = try encode(tx, page, member)
-        let view = EventJSON.View(user: user, device: session.deviceID, now: c.clock.now)
-        data.state = stateEvents.map { EventJSON.bytes($0, view) }
+        data.timeline = try encode(tx, room, page, member, isFresh: isFresh)
+        data.state = try stateEvents.map { try json(tx, room, $0) }
         if isFresh || page.events.contains(where: { $0.type == "m.room.member" }) || stateEvents.contains(where: { $0.type == "m.room.member" }) {
             data.summary = try summary(tx, room: member.room)
         }
@@ -124,24 +123,45 @@ struct SyncReader {
         var page = Page(start: to)
         // Someone who was in the room all the time since his token sees all that came since.
         let history = isFresh || after < member.sincePos ? try Access.history(tx, room: nid, user) : nil
-        var before = to + 1, kept: [EventRow] = []
+        // Someone who comes back hears of the present state in the timeline even where he may not see the past.
+        let comesBack = isFresh && since != nil && !fullState && member.membership == "join"
+        var before = to + 1, kept: [EventRow] = [], hiddenPages = 0, examined = 0
         // Filters are applied here and not in SQL: the index is by position, and most filters let everything through.
         reading: while true {
-            let wanted = limit + 1 - kept.count
-            let batch = try EventStore.page(tx, room: nid, after: after, before: before, newestFirst: true, limit: max(wanted, 1))
+            // Where much is left out, larger pages are read.
+            let size = examined == 0 ? limit + 1 : max(limit + 1 - kept.count, 50)
+            let batch = try EventStore.page(tx, room: nid, after: after, before: before, newestFirst: true, limit: size)
             guard let last = batch.last else { break }
             before = last.pos
-            let visible = history.map { history in batch.filter { history.canSee($0) } } ?? batch
-            for event in visible where !ignored.hides(event) && filter.room.timeline.allows(event, room: room) {
+            examined += batch.count
+            var isHidden = true
+            for event in batch {
+                if history?.canSee(event) != false {
+                    isHidden = false
+                } else if try !(comesBack && isPresent(tx, nid, event)) {
+                    continue
+                }
+                guard !ignored.hides(event), filter.room.timeline.allows(event, room: room) else { continue }
                 if kept.count == limit { page.limited = true; break reading }
                 kept.append(event)
             }
-            if batch.count < max(wanted, 1) { break }
-            if visible.isEmpty, isFresh { break }   // what is older is hidden as well
+            if batch.count < size { break }
+            if isHidden { hiddenPages += 1 }
+            if isFresh, hiddenPages == 3 { break }   // what is older is hidden as well
+            if examined > Self.mostExamined { page.limited = true; break }
         }
-        page.events = kept.reversed()
+        page.events = try history.map { try Erasure.apply(c, tx, room: nid, kept.reversed(), $0) } ?? kept.reversed()
+        // To him who comes back everything before the page is a gap.
+        if comesBack, page.events.first?.pos != nid { page.limited = true }
         if let first = page.events.first { page.start = first.pos - 1 }
         return page
+    }
+    /// A filter that lets next to nothing through does not make a sync read the whole room.
+    private static let mostExamined = 2000
+
+    private func isPresent(_ tx: ReadTx, _ nid: Int64, _ event: EventRow) throws -> Bool {
+        guard let key = event.stateKey else { return false }
+        return try StateStore.pointer(tx, room: nid, event.type, key)?.pos == event.pos
     }
 
     /// The state that the client does not have: at the start of the timeline for a fresh room, changed before it otherwise.
@@ -174,14 +194,24 @@ struct SyncReader {
         return events.filter { stateFilter.allows($0, room: room) }
     }
 
-    private func encode(_ tx: ReadTx, _ page: Page, _ member: Member) throws -> SyncAnswer.Timeline {
+    private func json(_ tx: ReadTx, _ room: RoomID, _ event: EventRow, membership: String? = nil, relations: [UInt8]? = nil) throws -> [UInt8] {
         let view = EventJSON.View(user: user, device: session.deviceID, now: c.clock.now)
+        let json = EventJSON.bytes(event, view, membership: membership, relations: relations)
+        guard filter.eventFormat == .federation, let rest = try tx.first(EventSQL.rest, event.pos, row: { $0.bytes(0) }) else { return json }
+        // Rarely asked for: the event as servers exchange it, besides what clients see.
+        var object = try JSONObject.parse(json)
+        for (key, value) in try JSONObject.parse(rest) { object[key] = value }
+        object["room_id"] = JSON(room)
+        return object.encoded()
+    }
+
+    private func encode(_ tx: ReadTx, _ room: RoomID, _ page: Page, _ member: Member, isFresh: Bool) throws -> SyncAnswer.Timeline {
         let relations = try Bundles.of(tx, page.events, user: user)
         let history = page.events.first.map { $0.pos < member.sincePos } == true ? try Access.history(tx, room: member.room, user) : nil
-        let events = page.events.map { event in
-            EventJSON.bytes(event, view, membership: history?.membership(at: event.pos) ?? member.membership, relations: relations[event.pos])
+        let events = try page.events.map { event in
+            try json(tx, room, event, membership: history?.membership(at: event.pos) ?? member.membership, relations: relations[event.pos])
         }
-        return SyncAnswer.Timeline(events: events, limited: page.limited, prevBatch: events.isEmpty && !page.limited ? nil : PageToken(page.start).description)
+        return SyncAnswer.Timeline(events: events, limited: page.limited, prevBatch: events.isEmpty && !page.limited && !isFresh ? nil : PageToken(page.start).description)
     }
 
     private func summary(_ tx: ReadTx, room nid: Int64) throws -> JSONObject? {
@@ -232,22 +262,21 @@ struct SyncReader {
         let before = since?.position ?? 0
         let wasJoined = isInitial ? false : try joinedMembership(tx, member, at: before)
         var left = SyncAnswer.LeftRoom()
-        let view = EventJSON.View(user: user, device: session.deviceID, now: c.clock.now)
         let everJoined = try StateStore.history(tx, room: member.room, "m.room.member", user.rawValue).contains { entry in
             (try? JSON.parse(entry.content))?["membership"]?.stringValue == "join"   // stored content is valid
         }
         guard everJoined else {
             // An invite or knock that came to nothing: only the leave itself may be seen.
-            if let event = try EventStore.event(tx, at: member.pos) { left.timeline.events = [EventJSON.bytes(event, view, membership: member.membership)] }
+            if let event = try EventStore.event(tx, at: member.pos) { left.timeline.events = [try json(tx, room, event, membership: member.membership)] }
             left.timeline.prevBatch = PageToken(member.pos - 1).description
             return left
         }
         let page = try timeline(tx, room, member.room, member: member, after: wasJoined ? before : 0, to: member.pos, isFresh: true, ignored)
-        left.timeline = try encode(tx, page, member)
+        left.timeline = try encode(tx, room, page, member, isFresh: true)
         let state = wasJoined
             ? (page.limited ? try StateStore.changes(tx, room: member.room, after: before, to: page.start) : [])
             : try StateStore.all(tx, room: member.room, at: page.start)
-        left.state = state.filter { filter.room.state.allows($0, room: room) }.map { EventJSON.bytes($0, view) }
+        left.state = try state.filter { filter.room.state.allows($0, room: room) }.map { try json(tx, room, $0) }
         return left
     }
 

@@ -52,15 +52,22 @@ package protocol UserDirectory: Sendable {
     func createSession(_ c: Context, _ tx: WriteTx, user: UserID, deviceName: String?) throws -> (token: String, device: DeviceID)
     /// Ends the sessions of one device: its tokens stop working at once. Unknown devices are no error.
     func endSession(_ c: Context, _ tx: WriteTx, user: UserID, device: DeviceID) throws
-    /// nil when there is no such account.
-    func kind(_ tx: ReadTx, _ user: UserID) throws -> AccountKind?
+    /// What a local account is; nil when there is none.
+    func standing(_ tx: ReadTx, _ user: UserID) throws -> Standing?
     func profile(_ tx: ReadTx, _ user: UserID) throws -> Profile
     func setProfile(_ c: Context, _ tx: WriteTx, user: UserID, _ profile: Profile) throws
     /// A filter that the user has stored (`POST /user/{userId}/filter`), for `/sync` and `/messages`.
     func filter(_ tx: ReadTx, user: UserID, id: String) throws -> JSONObject?
 }
 extension UserDirectory {
-    package func exists(_ tx: ReadTx, _ user: UserID) throws -> Bool { try kind(tx, user) != nil }
+    package func exists(_ tx: ReadTx, _ user: UserID) throws -> Bool { try standing(tx, user) != nil }
+}
+
+package struct Standing: Sendable, Hashable {
+    package var kind: AccountKind
+    /// The person is gone and wants nothing shown of what he wrote to those who come after.
+    package var isErased: Bool
+    package init(kind: AccountKind, isErased: Bool = false) { self.kind = kind; self.isErased = isErased }
 }
 
 /// Owned by Accounts: what a user's clients have stored about him that the server itself goes by.

@@ -81,6 +81,42 @@ import Testing
         try await world.app.expectConverges(alice) { try await world.app.call(.put, path(bob), as: bob, json: ["presence": "offline", "status_msg": ""]).expect(200) }
     }
 
+    /// Whoever meets somebody learns that he is away, too: of people who were there before him, and of those who come.
+    @Test func awayIsToldToThoseWhoMeet() async throws {
+        let world = try await World()
+        let alice = try await world.app.register("alice"), bob = try await world.app.register("bob")
+        try await world.join(alice, room)
+        let before = world.c.hub.token
+        try await world.join(bob, room)
+        func seen(by user: TestUser) async throws -> [String] {
+            try await world.app.contributions(user, since: before, known: user == alice ? [room] : []).parts.presence
+                .map { try JSON.parse($0) }.map { "\($0["sender"]?.stringValue ?? "") \($0["content"]?["presence"]?.stringValue ?? "")" }
+        }
+        #expect(try await seen(by: alice).contains("@bob:test offline"))
+        #expect(try await seen(by: bob).contains("@alice:test offline"))
+        #expect(try await world.app.picture(alice).picture.presence.isEmpty, "a fresh client is told only who is there")
+    }
+
+    /// Who looks into a room from outside sees who is there.
+    @Test func isSeenInRoomsThatAreLookedInto() async throws {
+        let world = try await World()
+        let alice = try await world.app.register("alice"), eve = try await world.app.register("eve"), c = world.c, room = room
+        try await world.join(alice, room)
+        let since = c.hub.token
+        try await sync(world, alice)
+        func parts(_ peeked: Set<RoomID>) async throws -> SyncParts {
+            try await c.db.read { tx in
+                let now = SyncToken(position: try tx.position, ephemeral: c.hub.ephemeral)
+                var parts = SyncParts()
+                let scope = SyncScope(user: eve.id, device: eve.device, since: since, now: now, joined: peeked, fresh: [], touched: nil, peeked: peeked)
+                for source in c.syncSources { try source.contribute(c, tx, scope, into: &parts) }
+                return parts
+            }
+        }
+        #expect(try await parts([room]).presence.count == 1)
+        #expect(try await parts([]).presence.isEmpty)
+    }
+
     @Test func neighboursAreWoken() async throws {
         let world = try await World()
         let alice = try await world.app.register("alice"), bob = try await world.app.register("bob"), eve = try await world.app.register("eve")

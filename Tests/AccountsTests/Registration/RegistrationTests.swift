@@ -135,6 +135,28 @@ import Testing
         try await world.app.call(.post, path + "?kind=robot", json: [:]).expect(400, "M_INVALID_PARAM")
     }
 
+    /// https://spec.matrix.org/v1.1/client-server-api/#guest-access: a guest may become a full account under its own name.
+    @Test func aGuestBecomesTheUserThatItIs() async throws {
+        let world = try await World()
+        let guest = try await self.guest(world), other = try await self.guest(world)
+        func body(_ name: TestUser, _ token: TestUser, _ auth: JSON? = nil) -> JSON {
+            var body: JSONObject = ["username": .string(name.id.localpart), "password": "correct horse", "guest_access_token": .string(token.token)]
+            body["auth"] = auth
+            return .object(body)
+        }
+        try await world.app.call(.post, path, json: body(guest, other)).expect(403, "M_FORBIDDEN")
+        try await world.app.call(.post, path, json: ["username": "fresh", "password": "correct horse", "guest_access_token": .string(guest.token)]).expect(403, "M_FORBIDDEN")
+        let session = try await world.app.call(.post, path, json: body(guest, guest)).expect(401)["session"] ?? .null
+        let user = try TestUser(try await world.app.call(.post, path, json: ["auth": ["type": "m.login.dummy", "session": session]]).expect(200), password: "correct horse")
+        #expect(user.id == guest.id)
+        #expect(await world.app.call(.get, v3 + "/account/whoami", as: user)["is_guest"] != true)
+        try await world.app.call(.get, v3 + "/account/whoami", as: guest).expect(401, "M_UNKNOWN_TOKEN")
+        _ = try await world.app.login(user)
+        let kept = try await world.c.db.read { tx in try tx.all("SELECT params FROM uia_session") { String(decoding: $0.bytes(0), as: UTF8.self) } }
+        #expect(!kept.contains { $0.contains(guest.token) }, "a secret was kept")
+    }
+    private func guest(_ world: World) async throws -> TestUser { try TestUser(try await world.app.call(.post, path + "?kind=guest", json: [:]).expect(200), password: "") }
+
     @Test func limitsRegistrationsByAddress() async throws {
         let world = try await World { $0.noRateLimits = false }
         for _ in 0..<10 { try await world.app.call(.post, path, json: [:]).expect(401) }
