@@ -36,7 +36,8 @@ export const startTexts = catalogue({
     answerText: "A real person, by chat, with a photo if that helps.",
     howTitle: "Try both sides of the counter",
     how1: "You are the customer",
-    how1Text: "Open the chat on this page. Send a text, a photo, a file. Close the tab, come back: the conversation goes on.",
+    how1Text:
+      "Open the chat on this page. Send a text, a photo, a file. Close the tab, come back: it goes on. While nobody is at the desk, a contact form opens instead.",
     how1Do: "Open the chat",
     how2: "Then the advisor",
     how2Text: "Sign in to the desk in another window. The conversation is in the queue: take it, answer, leave a note for a colleague.",
@@ -99,7 +100,7 @@ export const startTexts = catalogue({
     howTitle: "Essayez les deux côtés du comptoir",
     how1: "Vous êtes le client",
     how1Text:
-      "Ouvrez la discussion sur cette page. Envoyez un texte, une photo, un fichier. Fermez l’onglet, revenez\u00a0: elle continue.",
+      "Ouvrez la discussion sur cette page. Envoyez un texte, une photo, un fichier. Fermez l’onglet, revenez\u00a0: elle continue. Tant que personne n’est au comptoir, c’est un formulaire de contact qui s’ouvre.",
     how1Do: "Ouvrir la discussion",
     how2: "Puis le conseiller",
     how2Text:

@@ -9,7 +9,7 @@ import { lang, pickLang } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
 import { For, mount, Show } from "../../ui/jsx-runtime.ts";
 import { toast } from "../../ui/toast.tsx";
-import { computed, effect, signal } from "../../ui/signals.ts";
+import { computed, effect, onCleanup, signal } from "../../ui/signals.ts";
 import { kt } from "../../ui/strings.ts";
 import { t } from "../../models/widget/strings.ts";
 import { WidgetModel } from "../../models/widget/widget.ts";
@@ -411,6 +411,12 @@ effect(() => {
 });
 effect(() => host.tell({ type: "unread", count: model.unread() }));
 effect(() => model.watched.set(shown() && visible()));
+effect(() => {
+  // Who waits before the form gets the chat as soon as somebody is there.
+  if (!away() || !model.watched()) return;
+  const timer = setInterval(() => model.refresh(), 20_000);
+  onCleanup(() => clearInterval(timer));
+});
 document.addEventListener("keydown", (e) => {
   // Escape closes what is open on top first: dialogs and popups take it themselves.
   if (e.key === "Escape" && !e.defaultPrevented && !document.querySelector("dialog[open], :popover-open")) close();

@@ -66,7 +66,7 @@ export const adminTexts = catalogue({
     identityOptional: "Welcome, not required",
     identityRequired: "Required: others cannot write",
     secret: "Identity secret",
-    secretHint: "Your server signs the customer's identity with it. Never put it into a page.",
+    secretHint: "Your server signs the customer’s identity with it. Never put it into a page.",
     showSecret: "Show",
     hideSecret: "Hide",
     newSecret: "New secret",

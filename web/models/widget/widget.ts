@@ -148,7 +148,8 @@ export class WidgetModel {
   async start(): Promise<void> {
     const kept = await this.settings.store.get<Config>("config");
     if (kept) this.config.set(kept);
-    this.draft.set((await this.settings.store.get<string>("draft")) ?? "");
+    const begun = await this.settings.store.get<string>("draft");
+    if (begun) this.draft.set(begun);
     await this.session.restore();
     await this.#outbox.load();
     this.#ends.push(effect(() => {
