@@ -117,8 +117,11 @@ import Testing
         #expect(!sync.text.contains("SECRET"))
         // No table of rooms holds it either.
         let events = try await shop.app.context.db.read { tx in
-            try tx.all("SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'desk%'") { ($0.text(0), $0.text(1)) }
-                .filter { table, column in try tx.exists("SELECT 1 FROM \"\(table)\" WHERE CAST(\"\(column)\" AS TEXT) LIKE '%SECRET%'") }.map { $0.0 + "." + $0.1 }
+            let columns = TestBackend.preferred == .sqlite ? "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'desk%'"
+                : "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name NOT LIKE 'desk%' AND data_type IN ('text', 'bytea')"
+            let search = TestBackend.preferred == .sqlite ? "CAST(%@ AS TEXT) LIKE '%SECRET%'" : "position('SECRET' IN encode(%@::text::bytea, 'escape')) > 0"
+            return try tx.all(columns) { ($0.text(0), $0.text(1)) }
+                .filter { table, column in try tx.exists("SELECT 1 FROM \"\(table)\" WHERE " + search.replacing("%@", with: "\"\(column)\"")) }.map { $0.0 + "." + $0.1 }
         }
         #expect(events == [])
         // But colleagues see it, in order, and the one who is meant is told.
