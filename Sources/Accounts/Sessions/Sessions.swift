@@ -66,8 +66,11 @@ enum Sessions {
         } else {
             try DeviceStore.insert(tx, user, device, name: deviceName, now: c.clock.now)
         }
-        let board = accounts.board, now = c.clock.now
-        tx.afterCommit { board.signedIn(user, now: now) }
+        // Visitors come in their thousands and nobody looks for them: they are known once they sync.
+        if try AccountStore.standing(tx, user)?.kind != .visitor {
+            let board = accounts.board, now = c.clock.now
+            tx.afterCommit { board.signedIn(user, now: now) }
+        }
         return try issue(c, tx, user: user, device: device, isRefreshable: isRefreshable)
     }
 
