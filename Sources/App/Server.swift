@@ -84,6 +84,7 @@ package final class Server: Sendable {
     /// Lets running requests end, then closes the database.
     package func stop(within seconds: Int = 10) async {
         for job in jobs { job.cancel() }
+        features.desk.live.closeAll()   // open streams would keep it waiting; their clients come back with their last id
         await http?.stop(within: seconds)
         context.db.close()
     }

@@ -100,9 +100,4 @@ package struct Desk: Sendable {
             _ = try Agents.save(unit, agent)
         }
     }
-
-    /// Sites whose pages may show this inbox's widget in a frame; empty means any. nil: there is no such inbox.
-    package static func allowedOrigins(_ c: Context, inbox key: String) async throws -> [String]? {
-        try await c.db.read { try Inboxes.find($0, key: key)?.allowedOrigins }
-    }
 }
