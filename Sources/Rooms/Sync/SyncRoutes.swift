@@ -29,8 +29,9 @@ struct SyncEndpoint: Sendable {
         let name = session.userID.rawValue
         try await Self.listen(c, session)
         for source in c.syncSources { try await source.began(c, user: session.userID, device: session.deviceID, presence: presence ?? "online") }
-        // A token of the future comes from a database that was put back: only a fresh start helps that client.
-        if let token = since, token.position > c.db.position { since = nil }
+        // A token of the future comes from a database that was put back: only a fresh start helps that client. The position in
+        // memory may lag behind a commit that the client's snapshot has seen already, so the database decides.
+        if let token = since, token.position > c.db.position, try await c.db.read({ try $0.position }) < token.position { since = nil }
         if let since { for source in c.syncSources { try await source.acknowledged(c, user: session.userID, device: session.deviceID, through: since) } }
 
         c.metrics.add(.syncWaiting)
