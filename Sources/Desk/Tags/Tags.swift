@@ -28,7 +28,7 @@ enum Tags {
             let name = normalised(try call.param("name"))
             var fields = try call.fields()
             let colour = fields.colour("colour")
-            if colour == nil, !fields.has("colour") { fields.refuse("colour", en: "This field is required.", fr: "Ce champ est obligatoire.") }
+            if colour == nil, fields.errors.isEmpty { fields.refuse("colour", en: "This field is required.", fr: "Ce champ est obligatoire.") }
             if name.isEmpty || name.count > longest { fields.refuse("name", en: "A tag has 1 to \(longest) characters.", fr: "Une étiquette comporte de 1 à \(longest) caractères.") }
             try fields.check()
             return .json(try await call.write { unit in
