@@ -38,6 +38,11 @@ import Testing
         #expect(migrations(in: text).map(\.1) == [12])
     }
 
+    @Test func forcedUnwrapsAreSeen() {
+        let text = Array("let a = b!\nif a != b, !c {}\nlet d = e[0]!.f\nlet g = try! h() as! I\nvar x: Y!\nlet z = q! == w".utf8)
+        #expect(forcedUnwraps(in: text) == [1, 3, 5, 6])
+    }
+
     @Test func featuresMayNotImportEachOther() {
         let features = ["Accounts", "Rooms", "Media", "Push", "Desk", "AppService"]
         for feature in features {

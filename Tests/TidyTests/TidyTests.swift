@@ -37,6 +37,14 @@ import Testing
         }
     }
 
+    @Test func nothingIsUnwrappedByForce() {
+        for (file, text) in Self.bare {
+            for line in forcedUnwraps(in: text) {
+                Issue.record("\(file.path):\(line): a forced unwrap ends the whole server when it is wrong; use guard let, or throw")
+            }
+        }
+    }
+
     @Test func everyFileIsShortEnough() {
         for file in SourceTree.files(kinds: ["swift", "c", "h", "ts", "tsx", "css", "py", "go", "sh"]) where file.lineCount > Rules.longestFile {
             Issue.record("\(file.path) has \(file.lineCount) lines, at most \(Rules.longestFile) are allowed: split it by what it does")
@@ -117,6 +125,24 @@ func migrations(in bare: [UInt8]) -> [(Int, Int)] {
         guard let place = all[line - 1].range(of: "Migration(") else { continue }
         let digits = all[line - 1][place.upperBound...].prefix { $0.isNumber }
         if let number = Int(digits) { found.append((line, number)) }
+    }
+    return found
+}
+
+/// The lines on which an optional is unwrapped by force, or declared to be so implicitly.
+func forcedUnwraps(in bare: [UInt8]) -> [Int] {
+    var found: [Int] = []
+    var line = 1
+    let before = Set(")]_".utf8), tries: [[UInt8]] = [Array("try".utf8), Array("as".utf8)]
+    for (place, byte) in bare.enumerated() {
+        if byte == UInt8(ascii: "\n") { line += 1; continue }
+        guard byte == UInt8(ascii: "!"), place > 0, place + 1 < bare.count, bare[place + 1] != UInt8(ascii: "=") else { continue }
+        let last = bare[place - 1]
+        let isName = (48...57).contains(last) || (65...90).contains(last) || (97...122).contains(last)
+        guard isName || before.contains(last) else { continue }
+        // try! and as! have rules of their own
+        if tries.contains(where: { place >= $0.count && Array(bare[(place - $0.count)..<place]) == $0 }) { continue }
+        if found.last != line { found.append(line) }
     }
     return found
 }

@@ -11,7 +11,7 @@ extension Agents {
             var fields = try call.fields()
             let wanted: Availability? = fields.choice("availability", required: true)
             try fields.check()
-            return .json(try await call.write { try want($0, call.me.id, wanted!).json })
+            return .json(try await call.write { try want($0, call.me.id, try Fields.must(wanted, "availability")).json })
         },
         DeskRoute(.post, "/me/heartbeat", .deskUse) { call in
             if call.me.availability != call.me.wanted || (call.me.lastSeenAt ?? 0) + 60_000 < call.now {
@@ -81,6 +81,7 @@ extension Agents {
         try fields.check()
         guard role != .owner || call.me.role == .owner else { throw DeskError(.forbidden, en: "Only an owner makes owners.", fr: "Seul un propriétaire nomme des propriétaires.") }
         let hash = if let password { try await call.c.ports.users.hash(call.c, password: password) } else { String?.none }
+        let shown = try Fields.must(name, "name")
         return .json(try await call.write { unit in
             let id: String
             if let existing {
@@ -90,9 +91,9 @@ extension Agents {
                 }
                 id = existing
             } else {
-                id = try unit.c.ports.users.create(unit.c, unit.tx, NewAccount(localpart: username!, kind: .person, displayName: publicName ?? name!), passwordHash: hash).rawValue
+                id = try unit.c.ports.users.create(unit.c, unit.tx, NewAccount(localpart: try Fields.must(username, "username"), kind: .person, displayName: publicName ?? shown), passwordHash: hash).rawValue
             }
-            return try add(unit, New(id: id, name: name!, publicName: publicName ?? name!, email: email.applied(to: nil), role: role,
+            return try add(unit, New(id: id, name: shown, publicName: publicName ?? shown, email: email.applied(to: nil), role: role,
                                      languages: languages, capacity: capacity, inboxes: inboxes)).json
         }, status: 201)
     }

@@ -27,6 +27,11 @@ struct Fields {
     }
     mutating func take(errorsOf other: Fields) { errors += other.errors }
 
+    /// A field that was required and checked. A rule that let nothing through without refusing it ends here, not in a crash.
+    static func must<T>(_ value: T?, _ key: String) throws(DeskError) -> T {
+        guard let value else { throw DeskError.invalid(key, en: "This field is required.", fr: "Ce champ est obligatoire.") }
+        return value
+    }
     func has(_ key: String) -> Bool { object[key] != nil }
     private func value(_ key: String) -> JSON? { object[key].flatMap { $0 == .null ? nil : $0 } }
 

@@ -69,8 +69,9 @@ enum CannedReplies {
             check(template: body, &fields)
             try fields.check()
             try mayWrite(scope, call.me)
+            let name = try Fields.must(shortcut, "shortcut"), text = try Fields.must(body, "body")
             return .json(try await call.write {
-                try add($0, shortcut: shortcut!, title: title ?? shortcut!, language: language, scope: scope, owner: scope == .personal ? call.me.id : nil, body: body!).json
+                try add($0, shortcut: name, title: title ?? name, language: language, scope: scope, owner: scope == .personal ? call.me.id : nil, body: text).json
             }, status: 201)
         },
         DeskRoute(.patch, "/canned/{id}", .cannedUse) { call in
@@ -112,7 +113,7 @@ enum CannedReplies {
             check(template: body, &fields)
             try fields.check()
             return .json(try await call.read { reader in
-                let source = if let body { body } else { try load(reader.tx, id!, for: call.me).body }
+                let source = if let body { body } else { try load(reader.tx, try Fields.must(id, "id"), for: call.me).body }
                 let (text, missing) = try CannedTemplate(source).render(try values(reader, conversation: conversation))
                 return ["text": .string(text), "missing": .of(missing.map(\.rawValue))]
             })

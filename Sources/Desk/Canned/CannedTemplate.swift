@@ -57,7 +57,7 @@ package struct CannedTemplate: Sendable, Hashable {
     }
 
     private static func range(of needle: String, in text: Substring) -> Range<Substring.Index>? {
-        let mark = needle.first!
+        guard let mark = needle.first else { return nil }
         var index = text.startIndex
         while index < text.endIndex {
             let next = text.index(after: index)

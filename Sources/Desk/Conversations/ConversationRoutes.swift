@@ -30,7 +30,7 @@ extension Conversations {
             let status: ConversationStatus? = fields.choice("status", required: true), until = fields.int("until", 0...Int64.max)
             try fields.check()
             return try await mutate(call) { unit, it, _ in
-                let changed = try setStatus(unit, it, status!, until: until)
+                let changed = try setStatus(unit, it, try Fields.must(status, "status"), until: until)
                 try Dispatch.settle(unit)
                 return try load(unit.tx, changed.id) ?? changed
             }
@@ -39,7 +39,7 @@ extension Conversations {
             var fields = try call.fields()
             let priority: Conversation.Priority? = fields.choice("priority", required: true)
             try fields.check()
-            return try await mutate(call) { unit, it, _ in try setPriority(unit, it, priority!) }
+            return try await mutate(call) { unit, it, _ in try setPriority(unit, it, try Fields.must(priority, "priority")) }
         },
         DeskRoute(.put, "/conversations/{id}/tags", .conversationsWrite) { call in
             var fields = try call.fields()
@@ -53,7 +53,7 @@ extension Conversations {
             let language = fields.language("language")
             try fields.check()
             return try await mutate(call) { unit, it, _ in
-                let changed = try setLanguage(unit, it, language!)
+                let changed = try setLanguage(unit, it, try Fields.must(language, "language"))
                 try Dispatch.settle(unit)
                 return try load(unit.tx, changed.id) ?? changed
             }
@@ -68,7 +68,7 @@ extension Conversations {
             let unread = try await call.write { unit in
                 let reader = call.reader(unit), it = try reader.visible(id)
                 let last = try unit.tx.first("SELECT MAX(id) FROM desk_item WHERE conversation_id = ?", id) { $0.int(0) } ?? 0
-                try read(unit, it, by: call.me.id, upTo: min(last, Int64(text!) ?? 0))
+                try read(unit, it, by: call.me.id, upTo: min(last, Int64(try Fields.must(text, "up_to")) ?? 0))
                 return try reader.conversation(it)["unread"] ?? 0
             }
             return .json(["unread": unread])
@@ -179,7 +179,7 @@ extension Conversations {
             }
         }
         try fields.check()
-        let message = Outgoing(key: key!, content: content), owner = "m:" + call.me.id + ":" + id, digest = Idempotency.digest(.object(content))
+        let message = Outgoing(key: try Fields.must(key, "key"), content: content), owner = "m:" + call.me.id + ":" + id, digest = Idempotency.digest(.object(content))
         let (item, isNew) = try await call.write { unit in
             let reader = call.reader(unit), it = try reader.visible(id)
             if let answer = try Idempotency.answer(unit.tx, owner: owner, key: message.key, digest: digest) {

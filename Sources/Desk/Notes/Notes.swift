@@ -25,10 +25,11 @@ enum Notes {
             let key = fields.key("key"), body = fields.text("body", max: longest, required: true, lines: true)
             let mentions = fields.strings("mentions", max: 50, each: 255) ?? []
             try fields.check()
+            let text = try Fields.must(body, "body"), idempotency = try Fields.must(key, "key")
             let owner = "n:" + call.me.id + ":" + id, digest = Idempotency.digest([.of(body), .of(mentions)])
             let (item, isNew) = try await call.write { unit in
                 let reader = call.reader(unit), it = try reader.visible(id)
-                if let answer = try Idempotency.answer(unit.tx, owner: owner, key: key!, digest: digest) {
+                if let answer = try Idempotency.answer(unit.tx, owner: owner, key: idempotency, digest: digest) {
                     guard let item = try answer["item"]?.intValue.flatMap({ try Items.load(unit.tx, $0) }) else { throw DeskError.keyReused }
                     return (try reader.item(item), false)
                 }
@@ -37,8 +38,8 @@ enum Notes {
                         throw DeskError.invalid("mentions", en: "“\(mention)” is no agent who sees this conversation.", fr: "« \(mention) » n’est pas un agent qui voit cette conversation.")
                     }
                 }
-                let item = try add(unit, it, body: body!, mentions: mentions, key: key, by: call.me.id)
-                try Idempotency.keep(unit, owner: owner, key: key!, digest: digest, answer: ["item": .int(item.id)])
+                let item = try add(unit, it, body: text, mentions: mentions, key: key, by: call.me.id)
+                try Idempotency.keep(unit, owner: owner, key: idempotency, digest: digest, answer: ["item": .int(item.id)])
                 return (try reader.item(item), true)
             }
             return .json(item, status: isNew ? 201 : 200)

@@ -203,7 +203,8 @@ enum Widget {
         let key = fields.text("inbox", max: 60) ?? "default", txn = fields.text("txn_id", max: 100, required: true), language = fields.language("lang"), page = Page.of(&fields)
         let content = messageContent(&fields)
         try fields.check()
-        return .json(.object(try await write(call, me, inbox: key, key: "t:" + txn!, txn: txn!, content: content!, language: language, page: page, name: .keep, email: .keep)))
+        let transaction = try Fields.must(txn, "txn_id"), message = try Fields.must(content, "content")
+        return .json(.object(try await write(call, me, inbox: key, key: "t:" + transaction, txn: transaction, content: message, language: language, page: page, name: .keep, email: .keep)))
     }
     private static let form: @Sendable (Call) async throws -> Response = { call in
         let me = try call.me()
@@ -213,8 +214,9 @@ enum Widget {
         _ = fields.text("email", max: 254, required: true)
         let email = fields.email("email")
         try fields.check()
-        let content: JSONObject = ["msgtype": "m.text", "body": .string(message!)]
-        return .json(.object(try await write(call, me, inbox: inbox, key: "f:" + key!, txn: "form-" + key!, content: content, language: language, page: page, name: .set(name), email: email)))
+        let content: JSONObject = ["msgtype": "m.text", "body": .string(try Fields.must(message, "message"))]
+        let once = try Fields.must(key, "key")
+        return .json(.object(try await write(call, me, inbox: inbox, key: "f:" + once, txn: "form-" + once, content: content, language: language, page: page, name: .set(name), email: email)))
     }
 
     private static func write(_ call: Call, _ me: Visitor, inbox key: String, key idempotency: String, txn: String, content: JSONObject, language: String?, page: Page?,

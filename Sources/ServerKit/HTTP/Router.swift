@@ -28,12 +28,14 @@ package struct Router: Sendable {
                     if name.hasSuffix("...") { name = name.dropLast(3); isRest = true }
                     names.append(String(name))
                     if isRest { break }
-                    if node.parameter == nil { node.parameter = Node() }
-                    node = node.parameter!
+                    let next = node.parameter ?? Node()
+                    node.parameter = next
+                    node = next
                 } else {
                     let key = String(part)
-                    if node.literals[key] == nil { node.literals[key] = Node() }
-                    node = node.literals[key]!
+                    let next = node.literals[key] ?? Node()
+                    node.literals[key] = next
+                    node = next
                 }
             }
             let taken = isRest ? node.rest[route.method] : node.routes[route.method]
