@@ -31,7 +31,7 @@ struct EventStream: Sendable {
         if let text = request.query["from"], !text.isEmpty {
             guard let token = SyncToken(text) else { throw MatrixError.invalidParam("'from' is not a token of this server.") }
             // A token of the future comes from a database that was put back; the database decides, the position in memory may lag.
-            if try await token.position <= c.db.position || c.db.read({ try $0.position }) >= token.position { from = token }
+            if token.position <= c.db.position { from = token } else if try await c.db.read({ try $0.position }) >= token.position { from = token }
         }
         let limit = Int(min(try request.query.int("limit", in: 1...Int64.max, default: 100), 500))
         let timeout = min(try request.query.int("timeout", default: 0), Self.longest)
