@@ -5,7 +5,7 @@
  * Invariants: only createElement, createTextNode and setAttribute make DOM (Trusted Types stay satisfied); a prop that
  * begins with `on` is always a listener; inline style goes through the CSSOM, so it works under `style-src 'self'`.
  */
-import { effect, onCleanup, type Read, root, type Signal, signal } from "./signals.ts";
+import { effect, onCleanup, type Read, root, type Signal, signal, untrack } from "./signals.ts";
 
 export type Child = Node | string | number | boolean | null | undefined | readonly Child[] | (() => Child);
 export type Value<T> = T | (() => T);
@@ -128,7 +128,8 @@ const properties = new Set(
 );
 
 export function jsx(type: string | Component, props: Record<string, unknown>): Node {
-  if (typeof type === "function") return type(props);
+  // What a component reads while it is made does not make it again.
+  if (typeof type === "function") return untrack(() => type(props));
   const element = svgTags.has(type) ? document.createElementNS("http://www.w3.org/2000/svg", type) : document.createElement(type);
   // Children first: a <select>'s value only sticks once its options are there.
   if ("children" in props) insert(element, props.children as Child);

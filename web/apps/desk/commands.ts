@@ -4,6 +4,8 @@ import { step } from "../../models/desk/lists.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Conversation } from "../../models/desk/types.ts";
 import * as icons from "../../ui/icons.ts";
+import { openAssign, openPriority, openSnooze, openTags } from "./menus.tsx";
+import { openPalette } from "./palette.tsx";
 import { customerShown } from "./prefs.ts";
 import { closeConversation, desk, go, goView, openConversation, parts, route } from "./state.ts";
 
@@ -60,19 +62,20 @@ function leaving(c: Conversation, run: () => Promise<boolean>): void {
 /** The element that a popup of the open conversation hangs on. */
 function anchor(name: string): HTMLElement | undefined {
   const found = [...document.querySelectorAll<HTMLElement>(`[data-anchor="${name}"]`)].find((e) => e.offsetParent !== null);
-  return found ?? document.querySelector<HTMLElement>('[data-anchor="more"]') ?? undefined;
+  const place = found ?? document.querySelector<HTMLElement>('[data-anchor="more"]') ?? undefined;
+  return place?.querySelector("button") ?? place;
 }
 
-/** Popups hang on the conversation's own buttons: it is opened first. */
-function popup(name: string, open: (m: typeof import("./menus.tsx"), at: HTMLElement, c: Conversation) => void): () => void {
+/** Popups hang on the conversation's own buttons: it is opened first. They open at once: what is typed next is meant for them. */
+function popup(name: string, open: (at: HTMLElement, id: string) => void): () => void {
   return withTarget((c) => {
-    if (desk.openId.peek() !== c.id) openConversation(c.id);
-    import("./menus.tsx").then((m) =>
-      requestAnimationFrame(() => {
-        const at = anchor(name);
-        if (at) open(m, at, c);
-      })
-    );
+    const show = () => {
+      const at = anchor(name);
+      if (at) open(at, c.id);
+    };
+    if (desk.openId.peek() === c.id) return show();
+    openConversation(c.id);
+    queueMicrotask(show);
   });
 }
 
@@ -116,7 +119,7 @@ export const commands: readonly Command[] = [
       desk.takeNext().then((id) => id !== undefined && goView({ kind: "mine" }, id));
     },
   },
-  { id: "assign", title: () => t().assignTo, icon: icons.users, can: has, run: popup("assign", (m, at, c) => m.openAssign(at, c.id)) },
+  { id: "assign", title: () => t().assignTo, icon: icons.users, can: has, run: popup("assign", (at, id) => openAssign(at, id)) },
   {
     id: "unassign",
     title: () => t().unassign,
@@ -129,7 +132,7 @@ export const commands: readonly Command[] = [
     title: () => t().snoozeUntil,
     icon: icons.clock,
     can: status("open", "pending", "snoozed"),
-    run: popup("snooze", (m, at, c) => m.openSnooze(at, c.id)),
+    run: popup("snooze", (at, id) => openSnooze(at, id)),
   },
   {
     id: "pending",
@@ -154,8 +157,8 @@ export const commands: readonly Command[] = [
     can: status("pending", "snoozed", "resolved"),
     run: withTarget((c) => void (c.status !== "open" && desk.setStatus(c.id, "open"))),
   },
-  { id: "priority", title: () => t().priority, icon: icons.flag, can: has, run: popup("priority", (m, at, c) => m.openPriority(at, c.id)) },
-  { id: "tags", title: () => t().addTag, icon: icons.tag, can: has, run: popup("tags", (m, at, c) => m.openTags(at, c.id)) },
+  { id: "priority", title: () => t().priority, icon: icons.flag, can: has, run: popup("priority", (at, id) => openPriority(at, id)) },
+  { id: "tags", title: () => t().addTag, icon: icons.tag, can: has, run: popup("tags", (at, id) => openTags(at, id)) },
   {
     id: "customer",
     title: () => t().showCustomer,
@@ -199,7 +202,7 @@ export const commands: readonly Command[] = [
     title: () => t().palette,
     icon: icons.search,
     can: () => true,
-    run: () => void import("./palette.tsx").then((m) => m.openPalette()),
+    run: () => openPalette(),
   },
 ];
 
@@ -211,7 +214,7 @@ export function run(id: CommandId): void {
 /** On a wide screen the pane beside, else a sheet over the conversation. */
 export const customerSheet = { toggle: () => {} };
 export function toggleCustomer(): void {
-  if (matchMedia("(min-width: 80rem)").matches) customerShown.update((s) => !s);
+  if (matchMedia("(min-width: 84rem)").matches) customerShown.update((s) => !s);
   else customerSheet.toggle();
 }
 

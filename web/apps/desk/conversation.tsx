@@ -21,12 +21,12 @@ import { listOfNames, nameWithYou, statusName } from "./texts.ts";
 
 export function ConversationPane() {
   return (
-    <main class="conversation" id="conversation" tabIndex={-1} aria-label={() => t().timeline}>
+    <section class="conversation" id="conversation" tabIndex={-1} aria-label={() => t().conversation}>
       {() => {
         const model = desk.open();
         return model ? <Open model={model} /> : <Choose />;
       }}
-    </main>
+    </section>
   );
 }
 

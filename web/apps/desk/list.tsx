@@ -82,7 +82,6 @@ function Search() {
           if (e.key === "ArrowDown") {
             e.preventDefault();
             parts.list?.focus();
-            if (desk.cursor.peek() === undefined) run("next");
           } else if (e.key === "Enter") {
             clearTimeout(timer);
             find(e.currentTarget.value);
@@ -154,7 +153,9 @@ function Body({ list }: { list: ListModel }) {
             }}
             onScroll={(e) => top.set(e.currentTarget.scrollTop)}
             onFocus={() => {
-              if (desk.cursor.peek() === undefined) desk.cursor.set(desk.openId.peek() ?? list.rows.peek()[0]?.id);
+              const rows = list.rows.peek(), has = (id: string | undefined) => rows.some((r) => r.id === id);
+              // A cursor that was left in another list does not count here.
+              if (!has(desk.cursor.peek())) desk.cursor.set(has(desk.openId.peek()) ? desk.openId.peek() : rows[0]?.id);
             }}
             onKeydown={(e) => {
               const rows = list.rows.peek();

@@ -20,7 +20,7 @@ import { desk, media, route } from "./state.ts";
 
 startPrefs();
 
-const wide = matchMedia("(min-width: 80rem)");
+const wide = matchMedia("(min-width: 84rem)");
 const isWide = signal(wide.matches);
 wide.addEventListener("change", () => isWide.set(wide.matches));
 const sheet = signal(false);
@@ -116,8 +116,10 @@ function Shell() {
       <Rail />
       <Show when={() => route().at === "desk"} fallback={() => <Admin />}>
         {() => [
-          <ListPane />,
-          <ConversationPane />,
+          <main class="work">
+            <ListPane />
+            <ConversationPane />
+          </main>,
           <Show when={() => customerShown() && isWide() && desk.openId() !== undefined}>{() => <CustomerPane />}</Show>,
           <Sheet />,
         ]}

@@ -455,6 +455,11 @@ export class DeskModel {
 
   #itemCreated(id: string, item: Item): void {
     this.#models.get(id)?.timeline.apply(item);
+    if (item.kind === "message" && item.author.kind === "contact" && this.typing.peek().get(id)?.contact) {
+      // What he was writing is here.
+      const agents = this.typing.peek().get(id)?.agents ?? [];
+      this.typing.update((all) => new Map(all).set(id, { contact: false, agents }));
+    }
     if (item.at < this.#startedAt - 60_000) return;
     const c = this.#server.get(id), me = this.myId.peek();
     if (!c) return;
