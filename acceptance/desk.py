@@ -135,12 +135,13 @@ class Shop:
 class Console:
     """The console in a browser, as one agent uses it."""
 
-    def __init__(self, page: Page, shop: Shop, lang: str = "fr"):
-        self.page, self.shop, self.lang = page, shop, lang
+    def __init__(self, page: Page, shop, lang: str = "fr"):
+        self.page, self.lang = page, lang
+        self.base = shop.base if isinstance(shop, Server) else shop.server.base
 
     def sign_in(self, name: str = "anna", password: str = PASSWORD, at: str = "") -> "Console":
         page = self.page
-        page.goto(f"{self.shop.server.base}/desk?lang={self.lang}{at}")
+        page.goto(f"{self.base}/desk?lang={self.lang}{at}")
         page.locator("input[name=username]").fill(name)
         page.locator("input[name=password]").fill(password)
         page.locator("button[type=submit]").click()

@@ -80,7 +80,8 @@ function Unknown({ model }: { model: ConversationModel }) {
 }
 
 function Head({ c }: { c: () => Conversation }) {
-  const mine = () => c().assignee?.id === desk.myId();
+  const mine = computed(() => c().assignee?.id === desk.myId());
+  const taken = computed(() => c().assignee !== null);
   const status = computed(() => c().status);
   return (
     <header class="head">
@@ -104,18 +105,14 @@ function Head({ c }: { c: () => Conversation }) {
         </p>
       </div>
       <div class="actions">
-        <Show when={() => !mine() && status() !== "resolved"}>
-          {() => (
-            <Button
-              kind={c().assignee ? "outline" : "primary"}
-              class="take"
-              shortcut="t"
-              onClick={() => void desk.take(c().id, c().assignee !== null)}
-            >
-              {() => (c().assignee ? t().takeOver : t().take)}
-            </Button>
-          )}
-        </Show>
+        {() =>
+          mine() || status() === "resolved"
+            ? null
+            : (
+              <Button kind={taken() ? "outline" : "primary"} class="take" shortcut="t" onClick={() => void desk.take(c().id, taken.peek())}>
+                {() => (taken() ? t().takeOver : t().take)}
+              </Button>
+            )}
         <Show when={() => status() !== "resolved"}>
           {() => (
             <span class="pair">
@@ -130,9 +127,17 @@ function Head({ c }: { c: () => Conversation }) {
                   onClick={({ currentTarget }) => openSnooze(currentTarget, c().id)}
                 />
               </span>
-              <Button kind={mine() ? "primary" : "outline"} class="resolve" icon={icons.check} shortcut="e" onClick={() => run("resolve")}>
-                <span>{() => t().resolve}</span>
-              </Button>
+              {() => (
+                <Button
+                  kind={mine() ? "primary" : "outline"}
+                  class="resolve"
+                  icon={icons.check}
+                  shortcut="e"
+                  onClick={() => run("resolve")}
+                >
+                  <span>{() => t().resolve}</span>
+                </Button>
+              )}
             </span>
           )}
         </Show>
