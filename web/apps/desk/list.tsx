@@ -22,9 +22,9 @@ export function ListPane() {
     <section class="list" aria-label={() => t().conversations}>
       <header class="top">
         <ViewsButton />
-        <h1 class="title">
+        <h2 class="title">
           {() => viewName(desk.view())} <span class="sub">{() => countOf(desk.view(), desk.counts()) ?? ""}</span>
-        </h1>
+        </h2>
         <MeButton small />
       </header>
       <Search />
@@ -316,23 +316,23 @@ function Empty({ list }: { list: ListModel }) {
         }
         const v = list.view;
         if (v.kind === "search" && v.q === "") {
-          return [<Icon d={icons.search} />, <h2>{t().searchHintTitle}</h2>, <p>{t().searchHint}</p>];
+          return [<Icon d={icons.search} />, <h3>{t().searchHintTitle}</h3>, <p>{t().searchHint}</p>];
         }
         if (!list.loaded()) return <Spinner label={t().loading} />;
         if (v.kind === "search") {
-          return [<Icon d={icons.search} />, <h2 role="status">{t().emptySearchTitle}</h2>, <p>{t().emptySearch}</p>];
+          return [<Icon d={icons.search} />, <h3 role="status">{t().emptySearchTitle}</h3>, <p>{t().emptySearch}</p>];
         }
         if (v.kind === "mine") {
           const waiting = desk.counts()?.unassigned ?? 0;
           return [
             <Icon d={icons.chat} />,
-            <h2>{t().emptyMineTitle}</h2>,
+            <h3>{t().emptyMineTitle}</h3>,
             <p>{t().emptyMine}</p>,
             waiting > 0 ? <Button small kind="primary" icon={icons.bolt} onClick={() => run("takeNext")}>{t().takeNext}</Button> : null,
           ];
         }
-        if (v.kind === "unassigned") return [<Icon d={icons.check} />, <h2>{t().emptyUnassignedTitle}</h2>, <p>{t().emptyUnassigned}</p>];
-        return [<Icon d={icons.inbox} />, <h2>{t().emptyTitle}</h2>, <p>{t().empty}</p>];
+        if (v.kind === "unassigned") return [<Icon d={icons.check} />, <h3>{t().emptyUnassignedTitle}</h3>, <p>{t().emptyUnassigned}</p>];
+        return [<Icon d={icons.inbox} />, <h3>{t().emptyTitle}</h3>, <p>{t().empty}</p>];
       }}
     </div>
   );

@@ -17,6 +17,7 @@ import { customerShown, letters, startPrefs } from "./prefs.ts";
 import { Rail } from "./rail.tsx";
 import { Broken, NotAgent, SignIn } from "./sign-in.tsx";
 import { desk, media, route } from "./state.ts";
+import { titleOf } from "./texts.ts";
 
 startPrefs();
 
@@ -117,6 +118,7 @@ function Shell() {
       <Show when={() => route().at === "desk"} fallback={() => <Admin />}>
         {() => [
           <main class="work">
+            <h1 class="vh">{() => `${titleOf(route())} · ${t().desk}`}</h1>
             <ListPane />
             <ConversationPane />
           </main>,
