@@ -264,7 +264,7 @@ export function Composer({ model, c }: { model: ConversationModel; c: () => Conv
           maxLength={16000}
           class="area"
           aria-label={() => (mode() === "note" ? t().noteFor : t().replyTo(c().contact.display_name))}
-          placeholder={() => (mode() === "note" ? t().noteFor : t().replyTo(firstName(c().contact.display_name)))}
+          placeholder={() => (mode() === "note" ? t().noteFor : t().replyTo(firstName(c().contact)))}
           aria-autocomplete="list"
           aria-haspopup="listbox"
           aria-controls={() => (hint() && count() > 0 ? `${listId}-list` : undefined)}

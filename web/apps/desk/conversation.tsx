@@ -322,7 +322,7 @@ function Timeline({ model }: { model: ConversationModel }) {
               <i />
               <i />
             </span>,
-            t().customerTypes(firstName(model.conversation()?.contact.display_name ?? "")),
+            t().customerTypes(firstName(model.conversation()?.contact)),
           ];
         }}
       </p>

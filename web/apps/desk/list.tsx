@@ -3,7 +3,7 @@ import type { ListModel } from "../../models/desk/list.ts";
 import { countOf, isQueue } from "../../models/desk/lists.ts";
 import { whenText } from "../../models/desk/times.ts";
 import { t } from "../../models/desk/strings.ts";
-import type { Conversation } from "../../models/desk/types.ts";
+import type { ContactRef, Conversation } from "../../models/desk/types.ts";
 import { Avatar, Button, Icon, Spinner } from "../../ui/basics.tsx";
 import { dateTime, lang, shortAge } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
@@ -238,7 +238,7 @@ function Row(props: { c: () => Conversation; index: () => number; rem: Read<numb
         <div class="line">
           <span class="preview">
             {() => {
-              if (typing()) return <em class="typing">{t().customerTypes(firstName(c().contact.display_name))}</em>;
+              if (typing()) return <em class="typing">{t().customerTypes(firstName(c().contact))}</em>;
               if (desk.drafts().has(id) && !open()) {
                 return [<strong class="draft">{t().draft}</strong>, " ", c().last_message?.preview ?? ""];
               }
@@ -299,8 +299,9 @@ function PriorityLine(props: { c: () => Conversation }) {
   return <span class="prio">{() => <PriorityMark priority={priority()} />}</span>;
 }
 
-export function firstName(name: string): string {
-  return name.split(/\s+/)[0] ?? name;
+/** How one speaks of a customer: by the first name, or as the visitor with his number. */
+export function firstName(contact: ContactRef | undefined): string {
+  return contact?.name ? contact.name.split(/\s+/)[0] ?? contact.name : contact?.display_name ?? "";
 }
 
 function Empty({ list }: { list: ListModel }) {
