@@ -28,6 +28,6 @@ package final class RoomService: Sendable {
 
     /// What reads rooms.
     private var reading: [Route] {
-        SyncEndpoint(lazyMembers: lazyMembers).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
+        SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
     }
 }

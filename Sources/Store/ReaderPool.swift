@@ -20,7 +20,11 @@ final class ReaderPool: @unchecked Sendable {
         var queue = Queue<ReadJob>()
         var isClosing = false
         var reads: Int64 = 0
+        /// Connections of those who read on their own thread; at most `inlineLimit`.
+        var idle: [any Connection] = []
+        var inline = 0
     }
+    private static let inlineLimit = 2
 
     private let monitor = Monitor(State())
     private let limit: Int
@@ -54,7 +58,36 @@ final class ReaderPool: @unchecked Sendable {
         }
         guard isFirst else { return }
         monitor.broadcast()
+        for connection in monitor.with({ state in defer { state.idle = [] }; return state.idle }) { connection.close() }
         for thread in threads { thread.join() }
+    }
+
+    /// Runs `body` on the calling thread with a connection of its own; nil when none is free: then it must wait its turn in the
+    /// pool. For reads of microseconds on an embedded database, where handing over to another thread costs more than the read.
+    func runInline<T>(_ body: @escaping (ReadTx) throws -> T) throws -> T? {
+        let (found, mayOpen) = monitor.with { state -> ((any Connection)?, Bool) in
+            if state.isClosing { return (nil, false) }
+            if let connection = state.idle.popLast() { return (connection, false) }
+            guard state.inline < Self.inlineLimit else { return (nil, false) }
+            state.inline += 1
+            return (nil, true)
+        }
+        guard found != nil || mayOpen else { return nil }
+        var connection = found, result: T?
+        defer {
+            if let connection {
+                let isClosing = monitor.with { state in
+                    if !state.isClosing { state.idle.append(connection) }
+                    return state.isClosing
+                }
+                if isClosing { connection.close() }
+            } else {
+                monitor.with { $0.inline -= 1 }   // it could not be opened
+            }
+        }
+        try read(ReadJob(run: { result = try body($0) }, finish: { _ in }), &connection)
+        monitor.with { $0.reads += 1 }
+        return result
     }
 
     private func loop() {

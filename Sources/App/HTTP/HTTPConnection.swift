@@ -100,13 +100,14 @@ final class HTTPConnection: ChannelInboundHandler {
         isHTTP10 = head.version.major == 1 && head.version.minor == 0
         path = head.uri
         arm(context, Self.requestTimeout)
-        let halves = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let rawPath = halves.first ?? "/"
+        let question = head.uri.utf8.firstIndex(of: UInt8(ascii: "?"))
+        let rawPath = head.uri[..<(question ?? head.uri.endIndex)]
+        let rawQuery = question.map { head.uri[head.uri.utf8.index(after: $0)...] } ?? ""
         guard let method = Method(rawValue: head.method.rawValue) else {
             refuse(context, MatrixError.badMethod()); return
         }
         guard rawPath.first == "/", rawPath.utf8.count <= 8192, let decoded = Percent.decode(rawPath),
-              let query = Percent.query(halves.count > 1 ? halves[1] : "") else {
+              let query = Percent.query(rawQuery) else {
             refuse(context, MatrixError.invalidParam("The address is not well-formed.")); return
         }
         var request = Request(method, decoded, query: query, headers: Headers(head.headers.map { (name: $0.name, value: $0.value) }), remote: remote(context, head))

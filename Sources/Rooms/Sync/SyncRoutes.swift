@@ -1,12 +1,14 @@
 import MatrixCore
 import ServerKit
 import Store
+import Synchronization
 
 /// GET /_matrix/client/v3/sync. Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientv3sync
 ///
 /// Invariants: an idle long-poll reads nothing; the answer's `next_batch` covers exactly what the answer holds.
 struct SyncEndpoint: Sendable {
     let lazyMembers: LazyMembers
+    let filters: SyncFilters
     static let longest: Int64 = 120_000
 
     var routes: [Route] {
@@ -24,7 +26,7 @@ struct SyncEndpoint: Sendable {
         let fullState = try request.query.bool("full_state")
         let presence = request.query["set_presence"]
         if let presence, !["online", "offline", "unavailable"].contains(presence) { throw MatrixError.invalidParam("'set_presence' must be online, unavailable or offline.") }
-        let filter = try await SyncFilter.load(request.query["filter"], c, session)
+        let filter = try await filters.load(request.query["filter"], c, session)
 
         let name = session.userID.rawValue
         try await Self.listen(c, session)
@@ -75,25 +77,36 @@ struct SyncEndpoint: Sendable {
                 }
             }
         }
-        let rooms = touched
-        return try await c.db.read { tx in
-            try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, touched: rooms).read(tx, ephemeral: ephemeral)
-        }
+        let reader = SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, touched: touched)
+        if let touched, touched.count <= 4 { return try await c.db.quickRead { tx in try reader.read(tx, ephemeral: ephemeral) } }
+        return try await c.db.read { tx in try reader.read(tx, ephemeral: ephemeral) }
     }
 }
 
-/// The `filter` parameter: a stored filter's id, or JSON.
-enum SyncFilter {
-    static func load(_ text: String?, _ c: Context, _ session: Session) async throws -> Filter {
+/// The `filter` parameter: a stored filter's id, or JSON. Stored filters never change, so those lately used are kept.
+final class SyncFilters: Sendable {
+    private let kept = Mutex<[String: Filter]>([:])
+    private static let limit = 10_000
+
+    func load(_ text: String?, _ c: Context, _ session: Session) async throws -> Filter {
         guard let text, !text.isEmpty else { return Filter() }
         let json: JSON
-        if text.first == "{" {
+        if text.utf8.first == UInt8(ascii: "{") {
             do { json = try JSON.parse(Array(text.utf8)) } catch { throw MatrixError.notJSON("'filter' is not valid JSON.") }
-        } else {
-            let user = session.userID
-            guard let stored = try await c.db.read({ try c.ports.users.filter($0, user: user, id: text) }) else { throw MatrixError.invalidParam("There is no filter '\(text)'.") }
-            json = .object(stored)
+            return try Self.parse(json)
         }
+        let user = session.userID, key = user.rawValue + " " + text
+        if let filter = kept.withLock({ $0[key] }) { return filter }
+        guard let stored = try await c.db.read({ try c.ports.users.filter($0, user: user, id: text) }) else { throw MatrixError.invalidParam("There is no filter '\(text)'.") }
+        let filter = try Self.parse(.object(stored))
+        kept.withLock { kept in
+            if kept.count >= Self.limit { kept.removeAll() }
+            kept[key] = filter
+        }
+        return filter
+    }
+
+    private static func parse(_ json: JSON) throws -> Filter {
         do { return try Filter(json) } catch { throw MatrixError.badJSON("The filter is wrong: \(error).") }
     }
 }

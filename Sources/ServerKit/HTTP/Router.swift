@@ -55,8 +55,9 @@ package struct Router: Sendable {
     /// Clients of old versions call `/r0/`, `/api/v1/`: they mean `/v3/`.
     package func match(_ method: Method, rawPath: Substring) -> Match {
         var parts: [String] = []
-        for raw in rawPath.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
-            guard let part = Percent.decode(raw) else { return .none }
+        // By bytes: splitting by characters looks for grapheme boundaries, which costs as much as the rest of the routing.
+        for raw in rawPath.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst() {
+            guard let part = Percent.decode(Substring(raw)) else { return .none }
             parts.append(part)
         }
         if parts.last == "" { parts.removeLast() }   // a trailing slash means the same; "/" alone is the root
@@ -153,7 +154,9 @@ extension Request {
 /// Percent encoding of URLs (RFC 3986).
 package enum Percent {
     /// nil for a broken escape or bytes that are not UTF-8.
-    package static func decode(_ raw: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+    package static func decode(_ raw: Substring, plusIsSpace: Bool = false) -> String? {
+        // Most parts of most addresses have nothing to decode.
+        guard raw.utf8.contains(where: { $0 == UInt8(ascii: "%") || (plusIsSpace && $0 == UInt8(ascii: "+")) }) else { return String(raw) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(raw.utf8.count)
         var iterator = raw.utf8.makeIterator()
@@ -169,6 +172,7 @@ package enum Percent {
         }
         return String(validating: bytes, as: UTF8.self)
     }
+    package static func decode(_ raw: String, plusIsSpace: Bool = false) -> String? { decode(raw[...], plusIsSpace: plusIsSpace) }
     package static func encode(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var out: [UInt8] = []
@@ -182,15 +186,19 @@ package enum Percent {
         return String(decoding: out, as: UTF8.self)
     }
     /// `a=1&b=2` to pairs; nil for a broken escape.
-    package static func query(_ raw: some StringProtocol) -> Query? {
+    package static func query(_ raw: Substring) -> Query? {
+        if raw.isEmpty { return Query() }
         var items: [(name: String, value: String)] = []
-        for pair in raw.split(separator: "&") {
-            let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = decode(halves[0], plusIsSpace: true), let value = decode(halves.count > 1 ? halves[1] : "", plusIsSpace: true) else { return nil }
+        for pair in raw.utf8.split(separator: UInt8(ascii: "&")) {
+            let equals = pair.firstIndex(of: UInt8(ascii: "="))
+            let name = Substring(pair[..<(equals ?? pair.endIndex)])
+            let value = equals.map { Substring(pair[pair.index(after: $0)...]) } ?? ""
+            guard let name = decode(name, plusIsSpace: true), let value = decode(value, plusIsSpace: true) else { return nil }
             items.append((name: name, value: value))
         }
         return Query(items)
     }
+    package static func query(_ raw: String) -> Query? { query(raw[...]) }
     private static func hex(_ c: UInt8) -> UInt8? {
         switch c {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): c - UInt8(ascii: "0")
