@@ -56,7 +56,9 @@ function Camera(props: { use: (photo: File) => void; choose: () => void; close: 
     }
   };
   const shoot = () => {
-    if (!video?.videoWidth) return;
+    if (!video) return;
+    // Pressed before the first picture has come: it is taken when it has.
+    if (!video.videoWidth) return video.addEventListener("loadeddata", shoot, { once: true });
     const canvas = document.createElement("canvas");
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
