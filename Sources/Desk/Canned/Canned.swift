@@ -54,11 +54,11 @@ enum CannedReplies {
 
     static let routes: [DeskRoute] = [
         DeskRoute(.get, "/canned", .cannedUse) { call in
-            let q = try call.text(query: "q").map(Words.folded), language = try call.text(query: "language")
+            let q = try call.text(query: "q").map { Fields.trimmed(Words.folded($0)) }, language = try call.text(query: "language")
             return .json(["items": .array(try await call.read { reader in
                 try reader.tx.all("SELECT \(columns) FROM desk_canned WHERE scope = 'team' OR owner_id = ? ORDER BY shortcut, id LIMIT 2000", call.me.id, row: canned)
                     .filter { it in
-                        (language == nil || it.language == nil || it.language == language) && (q == nil || Words.folded(it.shortcut + " " + it.title + " " + it.body).contains(Fields.trimmed(q!)))
+                        (language == nil || it.language == nil || it.language == language) && (q.map { Words.folded(it.shortcut + " " + it.title + " " + it.body).contains($0) } ?? true)
                     }.map(\.json)
             })])
         },
