@@ -79,6 +79,15 @@ def test_a_taken_address_is_named(tmp_path):
     assert done.returncode != 0 and str(port) in done.stderr
 
 
+def test_a_second_server_on_the_same_data_is_refused():
+    with Server() as server:
+        done = run("serve", "--data", str(server.data), "--listen", f"127.0.0.1:{free_port()}", "--server-name", SERVER_NAME, timeout=20)
+        assert done.returncode != 0 and "Another comptoir server" in done.stderr
+        assert server.register().token, "the first one goes on"
+        server.kill()
+        server.start()      # a crash leaves nothing behind that would have to be removed by hand
+
+
 def test_another_server_name_is_refused():
     with Server() as server:
         server.register()

@@ -10,6 +10,7 @@ package final class Server: Sendable {
     package let router: Router
     private let features: Features
     private let http: HTTPServer?
+    private let claim: DataDirectory.Claim?
     private let jobs: [Task<Void, Never>]
     package var port: Int { http?.port ?? 0 }
 
@@ -42,6 +43,7 @@ package final class Server: Sendable {
         let features = Features(), all = features.all
         let location: Database.Location = config.databaseURL.map { .postgres(url: $0) } ?? .sqlite(path: config.dataDirectory + "/comptoir.db")
         try DataDirectory.prepare(config.dataDirectory)
+        claim = listen ? try DataDirectory.Claim(config.dataDirectory) : nil
         let db = try Database.open(location, migrations: all.flatMap(\.migrations))
         let context: Context
         do {
@@ -87,5 +89,6 @@ package final class Server: Sendable {
         features.desk.live.closeAll()   // open streams would keep it waiting; their clients come back with their last id
         await http?.stop(within: seconds)
         context.db.close()
+        claim?.release()
     }
 }
