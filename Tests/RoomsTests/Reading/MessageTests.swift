@@ -1,0 +1,88 @@
+import MatrixCore
+@testable import Rooms
+import ServerKit
+import TestKit
+import Testing
+
+@Suite struct MessageTests {
+    @Test(arguments: ["b", "f"])
+    func pagesThroughARoomWithoutLossOrRepetition(direction: String) async throws {
+        let town = try await Town()
+        let (_, path) = try await town.room(of: town.ann, with: town.ben)
+        let sent = try await (0..<25).asyncMap { try await town.say("\($0)", path, as: $0 % 2 == 0 ? town.ann : town.ben) }
+        var seen: [String] = [], from: String? = direction == "f" ? "t0" : nil
+        for _ in 0..<20 {
+            let answer = try await town.call(.get, "\(path)/messages?dir=\(direction)&limit=4" + (from.map { "&from=" + $0 } ?? ""), as: town.ben).expect(200)
+            let chunk = answer["chunk"]?.arrayValue ?? []
+            seen += chunk.filter { $0["type"] == "m.room.message" }.compactMap { $0["event_id"]?.stringValue }
+            guard let end = answer["end"]?.stringValue, !chunk.isEmpty else { break }
+            from = end
+        }
+        #expect(seen == (direction == "b" ? sent.reversed() : sent))
+    }
+
+    @Test func filterGoesOnUntilThePageIsFull() async throws {
+        let town = try await Town()
+        let (_, path) = try await town.room(of: town.ann, with: town.ben)
+        for n in 0..<30 { _ = try await town.say("\(n)", path, as: n % 10 == 0 ? town.ben : town.ann) }
+        let filter = Percent.encode(#"{"types":["m.room.message"],"senders":["\#(town.ben.id.rawValue)"]}"#)
+        let answer = try await town.call(.get, "\(path)/messages?dir=b&limit=3&filter=\(filter)", as: town.ann).expect(200)
+        #expect(Town.bodies(answer["chunk"]) == ["20", "10", "0"])
+    }
+
+    @Test func contextGivesBothSidesAndTheState() async throws {
+        let town = try await Town()
+        let (_, path) = try await town.room(of: town.ann, with: town.ben)
+        let sent = try await (0..<9).asyncMap { try await town.say("\($0)", path, as: town.ann) }
+        let answer = try await town.call(.get, "\(path)/context/\(Percent.encode(sent[4]))?limit=4", as: town.ben).expect(200)
+        #expect(answer["event"]?["event_id"]?.stringValue == sent[4])
+        #expect(Town.bodies(answer["events_before"]) == ["3", "2"])
+        #expect(Town.bodies(answer["events_after"]) == ["5", "6"])
+        #expect(answer["state"]?.arrayValue?.contains { $0["type"] == "m.room.create" } == true)
+        let older = try await town.call(.get, "\(path)/messages?dir=b&limit=2&from=\(try #require(answer["start"]?.stringValue))", as: town.ben).expect(200)
+        #expect(Town.bodies(older["chunk"]) == ["1", "0"])
+        let newer = try await town.call(.get, "\(path)/messages?dir=f&limit=2&from=\(try #require(answer["end"]?.stringValue))", as: town.ben).expect(200)
+        #expect(Town.bodies(newer["chunk"]) == ["7", "8"])
+    }
+
+    @Test func findsTheEventNearestToATime() async throws {
+        let town = try await Town()
+        let (_, path) = try await town.room(of: town.ann)
+        var times: [Int64] = [], ids: [String] = []
+        for n in 0..<3 {
+            town.app.clock.advance(60_000)
+            times.append(town.app.clock.now)
+            ids.append(try await town.say("\(n)", path, as: town.ann))
+        }
+        func find(_ ts: Int64, _ dir: String) async -> TestResponse {
+            await town.app.call(.get, "/_matrix/client/v1\(path)/timestamp_to_event?ts=\(ts)&dir=\(dir)", as: town.ann)
+        }
+        #expect(try await find(times[1] - 1, "f").expect(200)["event_id"]?.stringValue == ids[1])
+        #expect(try await find(times[1] + 1, "b").expect(200)["event_id"]?.stringValue == ids[1])
+        try await find(times[2] + 1, "f").expect(404, "M_NOT_FOUND")
+        try await find(times[2], "x").expect(400, "M_INVALID_PARAM")
+    }
+
+    @Test func refusesWhatIsWrong() async throws {
+        let town = try await Town()
+        let (_, path) = try await town.room(of: town.ann)
+        try await town.call(.get, "\(path)/messages", as: town.ann).expect(400, "M_MISSING_PARAM")
+        try await town.call(.get, "\(path)/messages?dir=up", as: town.ann).expect(400, "M_INVALID_PARAM")
+        try await town.call(.get, "\(path)/messages?dir=b&from=x", as: town.ann).expect(400, "M_INVALID_PARAM")
+        try await town.call(.get, "\(path)/messages?dir=b&filter=%7B", as: town.ann).expect(400, "M_NOT_JSON")
+        try await town.call(.get, "\(path)/messages?dir=b&filter=%7B%22types%22%3A5%7D", as: town.ann).expect(400, "M_BAD_JSON")
+        try await town.call(.get, "/rooms/!nowhere:test/messages?dir=b", as: town.ann).expect(403, "M_FORBIDDEN")
+        try await town.call(.get, "/sync?since=garbage", as: town.ann).expect(400, "M_INVALID_PARAM")
+        try await town.call(.get, "/sync?timeout=-1", as: town.ann).expect(400, "M_INVALID_PARAM")
+        try await town.call(.get, "/sync?filter=77", as: town.ann).expect(400, "M_INVALID_PARAM")
+        try await town.call(.get, "/sync?set_presence=asleep", as: town.ann).expect(400, "M_INVALID_PARAM")
+    }
+}
+
+extension Range where Bound == Int {
+    fileprivate func asyncMap<T>(_ body: (Int) async throws -> T) async throws -> [T] {
+        var out: [T] = []
+        for n in self { out.append(try await body(n)) }
+        return out
+    }
+}
