@@ -157,10 +157,7 @@ package final class ChangeHub: Sendable {
     package func wait(_ name: String, since token: SyncToken, timeout milliseconds: Int64) async {
         guard milliseconds > 0, token.toDevice == nil else { return }
         let id = state.withLock { state in state.nextWaiter += 1; return state.nextWaiter }
-        let timer = Task { [weak self] in
-            try? await Task.sleep(for: .milliseconds(milliseconds))   // cancelled when the wait ends earlier
-            self?.release(name, id)
-        }
+        let timer = Mutex<Task<Void, Never>?>(nil)
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let waits = state.withLock { state -> Bool in
@@ -170,12 +167,19 @@ package final class ChangeHub: Sendable {
                     listener.waiters[id] = continuation
                     return true
                 }
-                if !waits { continuation.resume() }
+                guard waits else { return continuation.resume() }
+                // Only now: a timer that ends before the waiter is there would end nothing, and the wait would have no end.
+                timer.withLock {
+                    $0 = Task { [weak self] in
+                        try? await Task.sleep(for: .milliseconds(milliseconds))   // cancelled when the wait ends earlier
+                        self?.release(name, id)
+                    }
+                }
             }
         } onCancel: {
             release(name, id)
         }
-        timer.cancel()
+        timer.withLock { $0?.cancel() }
     }
 
     private func release(_ name: String, _ id: Int) {

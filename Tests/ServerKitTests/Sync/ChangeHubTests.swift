@@ -1,0 +1,45 @@
+import ServerKit
+import Store
+import Testing
+
+@Suite struct ChangeHubTests {
+    /// Time-outs so short that the timer ends while the wait begins: each must end all the same.
+    @Test(.timeLimit(.minutes(1))) func everyWaitEnds() async {
+        let hub = ChangeHub(position: 0, ephemeral: 0)
+        _ = hub.prepare("@a:x", now: 0)
+        hub.listen("@a:x", rooms: [])
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask { for _ in 0..<300 { await hub.wait("@a:x", since: hub.token, timeout: 1) } }
+            }
+        }
+        #expect(hub.changes(for: "@a:x", since: hub.token).isNothing)
+    }
+
+    @Test func aChangeEndsTheWaitAndIsTold() async {
+        let hub = ChangeHub(position: 0, ephemeral: 0)
+        _ = hub.prepare("@a:x", now: 0)
+        hub.listen("@a:x", rooms: ["!r:x"])
+        let token = hub.token
+        async let waiting: Void = hub.wait("@a:x", since: token, timeout: 30_000)
+        hub.changed([.room("!r:x")])
+        await waiting
+        #expect(!hub.changes(for: "@a:x", since: token).isNothing)
+    }
+
+    @Test func aCancelledWaitEnds() async {
+        let hub = ChangeHub(position: 0, ephemeral: 0)
+        _ = hub.prepare("@a:x", now: 0)
+        hub.listen("@a:x", rooms: [])
+        let task = Task { await hub.wait("@a:x", since: hub.token, timeout: 30_000) }
+        task.cancel()
+        await task.value
+        hub.close()
+        await hub.wait("@a:x", since: hub.token, timeout: 30_000)
+        #expect(hub.isClosed)
+    }
+}
+
+extension ChangeHub.Since {
+    fileprivate var isNothing: Bool { if case .nothing = self { true } else { false } }
+}
