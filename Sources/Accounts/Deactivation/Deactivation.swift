@@ -33,6 +33,7 @@ enum Deactivation {
         try AccountDataStore.deleteAll(tx, user)
         try FilterStore.deleteAll(tx, user)
         try CrossSigningStore.deleteAll(tx, user)
+        try KeyBackupStore.deleteAll(tx, user)
         try tx.run(SQL.deactivate, c.clock.now, erase, user)
     }
 

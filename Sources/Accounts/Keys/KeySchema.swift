@@ -63,5 +63,27 @@ enum KeySchema {
             );
             CREATE INDEX key_signature_signer ON key_signature (signer);
             """),
+        Migration(18, "key backup", """
+            CREATE TABLE key_backup (
+                user_id TEXT NOT NULL,
+                version INTEGER NOT NULL, -- position of its making: grows, and is never given again
+                algorithm TEXT NOT NULL,
+                auth_data BLOB NOT NULL,
+                etag INTEGER NOT NULL, -- position of the last change of its sessions
+                session_count INTEGER NOT NULL,
+                PRIMARY KEY (user_id, version)
+            );
+            CREATE TABLE key_backup_session (
+                user_id TEXT NOT NULL,
+                version INTEGER NOT NULL,
+                room_id TEXT NOT NULL,
+                session_id TEXT NOT NULL,
+                first_message_index INTEGER NOT NULL,
+                forwarded_count INTEGER NOT NULL,
+                is_verified INTEGER NOT NULL,
+                session_data BLOB NOT NULL,
+                PRIMARY KEY (user_id, version, room_id, session_id)
+            );
+            """),
     ]
 }
