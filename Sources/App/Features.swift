@@ -14,6 +14,6 @@ struct Features {
     var all: [Feature] { [System.feature, accounts.feature, rooms.feature, media.feature, desk.feature] }
 
     var ports: Ports {
-        Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts)
+        Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts, companions: rooms)
     }
 }
