@@ -41,7 +41,9 @@ let package = Package(
         wall("Rooms", base),
         wall("Media", base + ["CVips", .product(name: "Logging", package: "swift-log")]),
         wall("Desk", base),
-        wall("App", base + ["Accounts", "Rooms", "Media", "Desk",
+        .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        wall("AppService", base + ["CYaml", .product(name: "Logging", package: "swift-log")]),
+        wall("App", base + ["Accounts", "Rooms", "Media", "Desk", "AppService",
             .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Logging", package: "swift-log")]),
         .executableTarget(name: "comptoir", dependencies: ["App", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -55,6 +57,7 @@ let package = Package(
         tests("RoomsTests", base + ["Rooms", "Accounts", "TestKit"]),
         tests("MediaTests", base + ["Media", "TestKit"]),
         tests("DeskTests", base + ["Desk", "Rooms", "Accounts", "TestKit"]),
+        tests("AppServiceTests", base + ["AppService", "Rooms", "Accounts", "TestKit"]),
         tests("AppTests", base + ["App", "TestKit"]),
         tests("TidyTests", []),
     ]

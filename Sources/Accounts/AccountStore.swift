@@ -56,7 +56,10 @@ enum AccountStore {
     static func setPassword(_ tx: WriteTx, _ user: UserID, hash: String?) throws { try tx.run(SQL.setPassword, hash, user) }
     static func setAdmin(_ tx: WriteTx, _ user: UserID, _ isAdmin: Bool) throws { try tx.run(SQL.setAdmin, isAdmin, user) }
 
+    static func setRateLimited(_ tx: WriteTx, _ user: UserID, _ isRateLimited: Bool) throws { try tx.run(SQL.setRateLimited, isRateLimited, user) }
+
     private enum SQL {
+        static let setRateLimited = "UPDATE account SET is_rate_limited = ? WHERE user_id = ?"
         static let insert = "INSERT INTO account (user_id, kind, password_hash, is_admin, is_rate_limited, created, deactivated, is_erased) VALUES (?, ?, ?, ?, ?, ?, NULL, 0)"
         static let exists = "SELECT 1 FROM account WHERE user_id = ?"
         static let standing = "SELECT kind, is_erased FROM account WHERE user_id = ?"

@@ -44,6 +44,10 @@ package struct Session: Sendable, Hashable {
     /// Number of the token's row, to end this very session.
     package var tokenNumber: Int64
     package var isRateLimited: Bool
+    /// Id of the application service that acts for this user; nil when the user's own token was shown.
+    package var service: String? = nil
+    /// False for an application service that has named no device: `deviceID` then names the service.
+    package var hasDevice = true
     package init(userID: UserID, deviceID: DeviceID, isGuest: Bool = false, isAdmin: Bool = false, kind: AccountKind = .person,
                  tokenNumber: Int64 = 0, isRateLimited: Bool = true) {
         self.userID = userID; self.deviceID = deviceID; self.isGuest = isGuest; self.isAdmin = isAdmin

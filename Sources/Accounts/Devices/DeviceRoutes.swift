@@ -30,11 +30,18 @@ extension Accounts {
         let user = req.user.userID, id: DeviceID = try req.id("deviceId")
         let body = try req.json()
         let name = try body.string("display_name", max: Devices.maxNameBytes)
-        try await c.db.write { tx in
-            guard try DeviceStore.exists(tx, user, id) else { throw MatrixError.notFound("There is no such device.") }
+        let mayCreate = req.user.service != nil, now = c.clock.now
+        let isNew = try await c.db.write { tx in
+            guard try DeviceStore.exists(tx, user, id) else {
+                // An application service makes the devices of its users here, without signing them in.
+                guard mayCreate else { throw MatrixError.notFound("There is no such device.") }
+                try DeviceStore.insert(tx, user, id, name: name, now: now)
+                return true
+            }
             if body["display_name"] != nil { try DeviceStore.rename(tx, user, id, name) }
+            return false
         }
-        return .empty
+        return .json([:], status: isNew ? 201 : 200)
     }
 
     private func deleteDevice(_ req: Request, _ c: Context) async throws -> Response {
