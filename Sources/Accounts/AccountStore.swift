@@ -31,10 +31,16 @@ enum AccountStore {
     }
 
     static func create(_ c: Context, _ tx: WriteTx, _ account: NewAccount, passwordHash: String?) throws -> UserID {
-        let id = try newUserID(c, localpart: account.localpart)
+        let id = try account.kind == .bot ? botID(c, account.localpart) : newUserID(c, localpart: account.localpart)
         guard try !exists(tx, id) else { throw MatrixError.userInUse() }
         try tx.run(SQL.insert, id, account.kind.rawValue, passwordHash, account.isAdmin, account.kind != .bot, c.clock.now)
         try ProfileStore.insert(tx, id, displayName: account.displayName)
+        return id
+    }
+
+    /// Names of bots come from the operator, and may have capitals as old user names had.
+    private static func botID(_ c: Context, _ localpart: String) throws(MatrixError) -> UserID {
+        guard let id = UserID(localpart: localpart, server: c.serverName), id.localpart == localpart else { throw .invalidUsername() }
         return id
     }
 

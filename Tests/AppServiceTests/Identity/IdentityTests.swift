@@ -133,3 +133,11 @@ struct IdentityTests {
         #expect(try await !port.accounts.session(port.app.context, token: "other-secret", request: Request(.get, "/")).isRateLimited)
     }
 }
+
+struct BotNameTests {
+    /// mautrix makes such names.
+    @Test func aBotsNameMayHaveCapitals() async throws {
+        let port = try await Port([Port.irc.replacing("ircbot", with: "qUOmpZ6a")])
+        #expect(try await port.call(.get, "/account/whoami").expect(200)["user_id"] == "@qUOmpZ6a:test")
+    }
+}
