@@ -11,11 +11,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 profile=${1-}
-server=(build-essential pkg-config git ca-certificates libsqlite3-dev libpq-dev libssl-dev libargon2-dev libvips-dev libcurl4-openssl-dev)
+server=(build-essential pkg-config git ca-certificates libsqlite3-dev libpq-dev libssl-dev libargon2-dev libvips-dev libcurl4-openssl-dev libyaml-dev)
 web=(python3-venv esbuild brotli fonts-inter)
 case $profile in
 demo)  packages=("${server[@]}" "${web[@]}") lists=(scripts/requirements-web.txt) ;;
-test)  packages=("${server[@]}" "${web[@]}" chromium fonts-noto-color-emoji postgresql sqlite3 procps)
+test)  packages=("${server[@]}" "${web[@]}" chromium fonts-noto-color-emoji postgresql sqlite3 procps ngircd)
        lists=(scripts/requirements-web.txt acceptance/requirements.txt) ;;
 bench) packages=("${server[@]}" golang-go python3) lists=() ;;
 *)     sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
@@ -70,20 +70,24 @@ if ((${#missing[@]})); then
 fi
 
 # --- Python packages -------------------------------------------------------------------------------------------
-if ((${#lists[@]})); then
-    stamp=.venv/installed-$profile
-    wanted=$(cat "${lists[@]}" | sha256sum)
-    if [ ! -x .venv/bin/python ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-        if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
-            say "making .venv"
-            rm -rf .venv
-            quietly /usr/bin/python3 -m venv .venv || fail "python3 -m venv failed." "Its last lines are above."
-        fi
-        say "installing Python packages of: ${lists[*]}"
-        args=()
-        for list in "${lists[@]}"; do args+=(-r "$list"); done
-        quietly .venv/bin/python -m pip install --disable-pip-version-check "${args[@]}" || fail "pip could not install the packages." \
-            "Its last lines are above. Check the network, then run this again."
-        printf '%s\n' "$wanted" >"$stamp"
+# Makes the directory $1 and installs the lists $2...; does nothing when exactly these are installed.
+python_packages() {
+    local venv=$1 stamp wanted list args=()
+    shift
+    stamp=$venv/installed-$profile
+    wanted=$(cat "$@" | sha256sum)
+    [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+        say "making $venv"
+        rm -rf "$venv"
+        quietly /usr/bin/python3 -m venv "$venv" || fail "python3 -m venv failed." "Its last lines are above."
     fi
-fi
+    say "installing Python packages of: $*"
+    for list; do args+=(-r "$list"); done
+    quietly "$venv/bin/python" -m pip install --disable-pip-version-check "${args[@]}" || fail "pip could not install the packages." \
+        "Its last lines are above. Check the network, then run this again."
+    printf '%s\n' "$wanted" >"$stamp"
+}
+if ((${#lists[@]})); then python_packages .venv "${lists[@]}"; fi
+# The bridges ask for older libraries than the other tests.
+if [ "$profile" = test ]; then python_packages .venv-bridges acceptance/requirements-bridges.txt; fi

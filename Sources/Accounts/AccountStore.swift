@@ -31,10 +31,16 @@ enum AccountStore {
     }
 
     static func create(_ c: Context, _ tx: WriteTx, _ account: NewAccount, passwordHash: String?) throws -> UserID {
-        let id = try newUserID(c, localpart: account.localpart)
+        let id = try account.kind == .bot ? botID(c, account.localpart) : newUserID(c, localpart: account.localpart)
         guard try !exists(tx, id) else { throw MatrixError.userInUse() }
         try tx.run(SQL.insert, id, account.kind.rawValue, passwordHash, account.isAdmin, account.kind != .bot, c.clock.now)
         try ProfileStore.insert(tx, id, displayName: account.displayName)
+        return id
+    }
+
+    /// Names of bots come from the operator, and may have capitals as old user names had.
+    private static func botID(_ c: Context, _ localpart: String) throws(MatrixError) -> UserID {
+        guard let id = UserID(localpart: localpart, server: c.serverName), id.localpart == localpart else { throw .invalidUsername() }
         return id
     }
 
@@ -56,7 +62,10 @@ enum AccountStore {
     static func setPassword(_ tx: WriteTx, _ user: UserID, hash: String?) throws { try tx.run(SQL.setPassword, hash, user) }
     static func setAdmin(_ tx: WriteTx, _ user: UserID, _ isAdmin: Bool) throws { try tx.run(SQL.setAdmin, isAdmin, user) }
 
+    static func setRateLimited(_ tx: WriteTx, _ user: UserID, _ isRateLimited: Bool) throws { try tx.run(SQL.setRateLimited, isRateLimited, user) }
+
     private enum SQL {
+        static let setRateLimited = "UPDATE account SET is_rate_limited = ? WHERE user_id = ?"
         static let insert = "INSERT INTO account (user_id, kind, password_hash, is_admin, is_rate_limited, created, deactivated, is_erased) VALUES (?, ?, ?, ?, ?, ?, NULL, 0)"
         static let exists = "SELECT 1 FROM account WHERE user_id = ?"
         static let standing = "SELECT kind, is_erased FROM account WHERE user_id = ?"

@@ -1,4 +1,5 @@
 import Accounts
+import AppService
 import Desk
 import Media
 import Rooms
@@ -10,10 +11,14 @@ struct Features {
     let rooms = RoomService()
     let media = Media()
     let desk = Desk()
+    let appservice = AppService()
 
-    var all: [Feature] { [System.feature, accounts.feature, rooms.feature, media.feature, desk.feature] }
+    var all: [Feature] { [System.feature, accounts.feature, rooms.feature, media.feature, desk.feature, appservice.feature] }
 
     var ports: Ports {
-        Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts, companions: rooms)
+        var ports = Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts, companions: rooms)
+        ports.bridges = appservice
+        ports.lookup = rooms
+        return ports
     }
 }

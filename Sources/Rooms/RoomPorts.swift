@@ -16,6 +16,30 @@ extension RoomService: RoomWriting {
     }
 }
 
+extension RoomService: RoomLookup {
+    package func exists(_ tx: ReadTx, room: RoomID) throws -> Bool { try RoomStore.head(tx, room) != nil }
+    package func room(_ tx: ReadTx, alias: RoomAlias) throws -> RoomID? { try Aliases.room(tx, alias) }
+    package func aliases(_ tx: ReadTx, room: RoomID) throws -> [RoomAlias] {
+        guard let head = try RoomStore.head(tx, room) else { return [] }
+        return try Aliases.of(tx, room: head.nid)
+    }
+    package func events(_ c: Context, _ tx: ReadTx, at positions: [Int64]) throws -> [[UInt8]] {
+        var rooms: [Int64: RoomID] = [:]
+        var found: [(position: Int64, json: [UInt8])] = []
+        for start in stride(from: 0, to: positions.count, by: EventSQL.manyCount) {
+            let some = positions[start..<min(start + EventSQL.manyCount, positions.count)]
+            // The statement has room for a fixed number: the last one stands in the places that are left.
+            let binds = Array(some) + Array(repeating: some[some.endIndex - 1], count: EventSQL.manyCount - some.count)
+            for event in try EventStore.all(tx, EventSQL.many, array: binds) {
+                guard let room = try rooms[event.roomNID] ?? RoomStore.head(tx, nid: event.roomNID)?.id else { continue }
+                rooms[event.roomNID] = room
+                found.append((event.pos, EventJSON.bytes(event, EventJSON.View(room: room, now: c.clock.now))))
+            }
+        }
+        return found.sorted { $0.position < $1.position }.map(\.json)
+    }
+}
+
 /// Reading on behalf of the server itself: history visibility does not apply.
 extension RoomService: RoomReading {
     package func timeline(_ c: Context, _ tx: ReadTx, room: RoomID, before: Int64?, limit: Int, types: [String]) throws -> [(position: Int64, json: [UInt8])] {

@@ -46,6 +46,10 @@ package struct Session: Sendable, Hashable {
     /// Number of the token's row, to end this very session.
     package var tokenNumber: Int64
     package var isRateLimited: Bool
+    /// Id of the application service that acts for this user; nil when the user's own token was shown.
+    package var service: String? = nil
+    /// False for an application service that has named no device: `deviceID` then names the service.
+    package var hasDevice = true
     package init(userID: UserID, deviceID: DeviceID, isGuest: Bool = false, isAdmin: Bool = false, kind: AccountKind = .person,
                  tokenNumber: Int64 = 0, isRateLimited: Bool = true) {
         self.userID = userID; self.deviceID = deviceID; self.isGuest = isGuest; self.isAdmin = isAdmin
@@ -69,14 +73,17 @@ package final class Context: Sendable {
     package let limiter: RateLimiter
     package let metrics: Metrics
     package let log: Logger
+    /// The way to other servers.
+    package let outbound: any Outbound
     /// Sync sources of all features, in the order of App/Features.swift.
     package let syncSources: [any SyncSource]
     package let observers: [any RoomObserver]
 
     package init(config: Config, db: Database, clock: any Clock, entropy: any Entropy, signing: ServerKey, ports: Ports,
-                 hub: ChangeHub, log: Logger, features: [Feature], metrics: Metrics = Metrics()) {
+                 hub: ChangeHub, log: Logger, features: [Feature], metrics: Metrics = Metrics(), outbound: (any Outbound)? = nil) {
         self.config = config; self.db = db; self.clock = clock; self.entropy = entropy; self.signing = signing
         self.ports = ports; self.hub = hub; self.log = log; self.metrics = metrics
+        self.outbound = outbound ?? CurlOutbound(allowsLoopback: config.allowLoopbackEgress)
         limiter = RateLimiter(enabled: !config.noRateLimits)
         syncSources = features.flatMap(\.sync)
         observers = features.flatMap(\.observers)

@@ -40,7 +40,7 @@ final class Monitor<State>: @unchecked Sendable {
 }
 
 /// A thread of the operating system: database calls block, and must not block the threads of Swift's tasks.
-final class WorkerThread: @unchecked Sendable {
+package final class WorkerThread: @unchecked Sendable {
     private var thread = pthread_t()
     private let started: Bool
 
@@ -49,7 +49,7 @@ final class WorkerThread: @unchecked Sendable {
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    init(_ run: @escaping @Sendable () -> Void) {
+    package init(_ run: @escaping @Sendable () -> Void) {
         let body = Unmanaged.passRetained(Body(run))
         let status = pthread_create(&thread, nil, { raw in
             guard let raw else { return nil }
@@ -61,6 +61,9 @@ final class WorkerThread: @unchecked Sendable {
     }
 
     var isCurrent: Bool { pthread_equal(pthread_self(), thread) != 0 }
+
+    /// Nobody will wait for its end.
+    package func detach() { pthread_detach(thread) }
 
     func join() { pthread_join(thread, nil) }
 }

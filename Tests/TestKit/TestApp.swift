@@ -29,7 +29,7 @@ package final class TestApp: Sendable {
     }
 
     package init(_ features: [Feature], ports: Ports = .testing(), backend: TestBackend = .preferred, seed: UInt64 = 1,
-                 config change: (inout Config) -> Void = { _ in }) async throws {
+                 outbound: (any Outbound)? = nil, config change: (inout Config) -> Void = { _ in }) async throws {
         var config = Config()
         config.serverName = "test"
         config.openRegistration = true
@@ -47,7 +47,7 @@ package final class TestApp: Sendable {
         var log = Logger(label: "test") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = .warning
         context = Context(config: config, db: db, clock: clock, entropy: SeededEntropy(seed), signing: ServerKey(server: config.serverName, keyID: "ed25519:test", key: key),
-                          ports: ports, hub: hub, log: log, features: features)
+                          ports: ports, hub: hub, log: log, features: features, outbound: outbound)
         router = Router(features.flatMap(\.routes), errors: features.compactMap(\.errors))
         self.features = features
         db.onCommit { hub.committed($0) }

@@ -6,9 +6,9 @@ enum Rules {
         "MatrixCore": ["CCrypto", "Glibc", "Synchronization"],
         "Store": ["CSQLite", "CPostgres", "Glibc", "Synchronization"],
         "ServerKit": ["Store", "MatrixCore", "CCrypto", "CCurl", "Logging", "Glibc", "Synchronization", "FoundationEssentials"],
-        "Accounts": feature, "Rooms": feature, "Push": feature, "Desk": feature, "AppService": feature,
+        "Accounts": feature, "Rooms": feature, "Push": feature, "Desk": feature, "AppService": feature.union(["CYaml"]),
         "Media": feature.union(["CVips", "CCrypto"]),
-        "App": feature.union(["Accounts", "Rooms", "Media", "Push", "Desk", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers", "CVips", "CCrypto", "Dispatch"]),
+        "App": feature.union(["Accounts", "Rooms", "Media", "Push", "Desk", "AppService", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers", "CVips", "CCrypto", "Dispatch"]),
         "comptoir": ["App", "ArgumentParser", "ServerKit", "MatrixCore", "Store", "Logging", "Glibc", "FoundationEssentials", "Accounts", "Rooms", "Media", "Desk", "Synchronization"],
     ]
     /// Single files that may import more, each for a reason.
@@ -73,6 +73,6 @@ enum Rules {
 
     /// Which migration numbers a target may use.
     static let migrations: [String: ClosedRange<Int>] = [
-        "Store": 1...4, "App": 5...9, "Accounts": 10...29, "Rooms": 30...59, "Media": 60...69, "Push": 70...79, "Desk": 80...119,
+        "Store": 1...4, "App": 5...9, "Accounts": 10...29, "Rooms": 30...59, "Media": 60...69, "Push": 70...79, "Desk": 80...119, "AppService": 120...129,
     ]
 }

@@ -30,14 +30,20 @@ extension Accounts {
         let user = req.user.userID, id: DeviceID = try req.id("deviceId")
         let body = try req.json()
         let name = try body.string("display_name", max: Devices.maxNameBytes)
-        let board = deviceLists
-        try await c.db.write { tx in
-            guard let old = try DeviceStore.device(tx, user, id) else { throw MatrixError.notFound("There is no such device.") }
-            guard body["display_name"] != nil, old.name != name else { return }
+        let board = deviceLists, mayCreate = req.user.service != nil, now = c.clock.now
+        let isNew = try await c.db.write { tx in
+            guard let old = try DeviceStore.device(tx, user, id) else {
+                // An application service makes the devices of its users here, without signing them in.
+                guard mayCreate else { throw MatrixError.notFound("There is no such device.") }
+                try DeviceStore.insert(tx, user, id, name: name, now: now)
+                return true
+            }
+            guard body["display_name"] != nil, old.name != name else { return false }
             try DeviceStore.rename(tx, user, id, name)
             try DeviceLists.announce(c, tx, board, user)
+            return false
         }
-        return .empty
+        return .json([:], status: isNew ? 201 : 200)
     }
 
     private func deleteDevice(_ req: Request, _ c: Context) async throws -> Response {

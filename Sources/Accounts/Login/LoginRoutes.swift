@@ -13,7 +13,7 @@ extension Accounts {
     }
 
     private func flows(_ req: Request, _ c: Context) async throws -> Response {
-        .json(["flows": [["type": "m.login.password"], ["type": "m.login.token", "get_login_token": true]]])
+        .json(["flows": [["type": "m.login.password"], ["type": "m.login.token", "get_login_token": true], ["type": .string(Self.serviceLogin)]]])
     }
 
     private func login(_ req: Request, _ c: Context) async throws -> Response {
@@ -23,8 +23,8 @@ extension Accounts {
         let isRefreshable = try body.bool("refresh_token") ?? false
         let session: NewSession
         switch type {
-        case "m.login.password":
-            let user = try await userByPassword(c, body)
+        case "m.login.password", Self.serviceLogin:
+            let user = try await type == Self.serviceLogin ? userOfService(req, c, body) : userByPassword(c, body)
             session = try await c.db.write { tx in
                 // Deactivated or deleted in between?
                 guard let account = try AccountStore.account(tx, user), !account.isDeactivated else { throw MatrixError.userDeactivated() }

@@ -14,7 +14,11 @@ extension Accounts {
     }
 
     private func full(_ c: Context, _ user: UserID) async throws -> FullProfile {
-        guard let profile = try await c.db.read({ tx in try ProfileStore.full(tx, user) }) else { throw MatrixError.notFound("There is no such user.") }
+        if let profile = try await c.db.read({ tx in try ProfileStore.full(tx, user) }) { return profile }
+        // A user of an application service may have to be made first.
+        guard try await c.ports.bridges.find(c, user: user), let profile = try await c.db.read({ tx in try ProfileStore.full(tx, user) }) else {
+            throw MatrixError.notFound("There is no such user.")
+        }
         return profile
     }
 

@@ -17,6 +17,9 @@ extension Accounts {
 
     private func register(_ req: Request, _ c: Context) async throws -> Response {
         let body = try req.json()
+        if body["type"]?.stringValue == Self.serviceLogin || body["auth"]?["type"]?.stringValue == Self.serviceLogin {
+            return try await registerForService(req, c, body)
+        }
         switch req.query["kind"] ?? "user" {
         case "user": return try await registerUser(req, c, body)
         case "guest": return try await registerGuest(c, body)
@@ -69,6 +72,7 @@ extension Accounts {
         if let name = wanted.localpart, wanted.guest == nil {
             let id = try AccountStore.newUserID(c, localpart: name)
             guard try await c.db.read({ tx in try !AccountStore.exists(tx, id) }) else { throw MatrixError.userInUse() }
+            try c.ports.bridges.check(id, by: nil)
         }
         // Hashed before it is kept; a hash that the session has already is not made again.
         if let password = params["password"]?.stringValue {
@@ -149,6 +153,7 @@ extension Accounts {
         guard let name = req.query["username"] else { throw MatrixError.missingParam("'username' is required.") }
         let id = try AccountStore.newUserID(c, localpart: name)
         guard try await c.db.read({ tx in try !AccountStore.exists(tx, id) }) else { throw MatrixError.userInUse() }
+        try c.ports.bridges.check(id, by: nil)
         return .json(["available": true])
     }
 

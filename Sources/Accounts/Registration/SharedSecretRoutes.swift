@@ -41,7 +41,7 @@ extension Accounts {
         if let type = try body.string("user_type", max: 255) { fields.append(type) }
         let expected = HMAC.sha1(key: secret, Array(fields.joined(separator: "\0").utf8))
         guard constantTimeEqual(expected, mac) else { throw MatrixError.forbidden("The MAC is wrong.") }
-        _ = try AccountStore.newUserID(c, localpart: name)
+        try c.ports.bridges.check(try AccountStore.newUserID(c, localpart: name), by: nil)
         try PasswordRules.check(password, c.config)
         let hash = try await hasher.hash(c, password)
         let session = try await c.db.write { tx in

@@ -27,7 +27,9 @@ extension Accounts {
     }
 
     private func whoami(_ req: Request, _ c: Context) async throws -> Response {
-        .json(["user_id": JSON(req.user.userID), "device_id": JSON(req.user.deviceID), "is_guest": .bool(req.user.isGuest)])
+        var body: JSONObject = ["user_id": JSON(req.user.userID), "is_guest": .bool(req.user.isGuest)]
+        if req.user.hasDevice { body["device_id"] = JSON(req.user.deviceID) }
+        return .json(.object(body))
     }
 
     /// Addresses of other kinds are not bound to accounts.

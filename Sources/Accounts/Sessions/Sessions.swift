@@ -31,6 +31,9 @@ struct NewSession: Sendable {
 enum Sessions {
     /// The session of a token, from memory or the database.
     static func check(_ c: Context, _ accounts: Accounts, token: String, request: Request) async throws -> Session {
+        if let service = c.ports.bridges.service(token: token) {
+            return try await BridgeSessions.session(c, accounts, service, token: token, request: request)
+        }
         let hash = TokenHash(token), now = c.clock.now
         switch accounts.cache.find(hash, now: now) {
         case .session(let session, let note):

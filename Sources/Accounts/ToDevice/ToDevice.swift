@@ -38,7 +38,7 @@ extension Accounts {
         let sent = letters, now = c.clock.now, waiting = waitingDevices
         try await c.db.write { tx in
             guard try ToDeviceStore.begin(tx, session.userID, session.deviceID, type, transaction, now: now) else { return }
-            for letter in sent { try ToDevice.deliver(tx, waiting, letter, type: type, sender: session.userID) }
+            for letter in sent { try ToDevice.deliver(c, tx, waiting, letter, type: type, sender: session.userID) }
         }
         return .empty
     }
@@ -53,7 +53,7 @@ struct ToDeviceLetter: Sendable {
 
 enum ToDevice {
     /// Messages to unknown users and devices are dropped: their senders cannot know better.
-    static func deliver(_ tx: WriteTx, _ waiting: WaitingDevices, _ letter: ToDeviceLetter, type: String, sender: UserID) throws {
+    static func deliver(_ c: Context, _ tx: WriteTx, _ waiting: WaitingDevices, _ letter: ToDeviceLetter, type: String, sender: UserID) throws {
         let devices: [DeviceID]
         if let device = letter.device {
             devices = try DeviceStore.exists(tx, letter.user, device) ? [device] : []
@@ -61,8 +61,11 @@ enum ToDevice {
             devices = try DeviceStore.ids(tx, letter.user)
         }
         guard !devices.isEmpty else { return }
-        let event = JSON.object(["type": .string(type), "sender": JSON(sender), "content": .object(letter.content)]).encoded()
-        for device in devices {
+        let message: JSONObject = ["type": .string(type), "sender": JSON(sender), "content": .object(letter.content)]
+        let kept = try devices.filter { try !c.ports.bridges.take(c, tx, toDevice: message, user: letter.user, device: $0) }
+        guard !kept.isEmpty else { return }
+        let event = JSON.object(message).encoded()
+        for device in kept {
             let position = tx.nextPosition()
             waiting.add(letter.user, device, position)
             try ToDeviceStore.insert(tx, letter.user, device, position: position, event)

@@ -71,6 +71,8 @@ extension Accounts {
     /// by `m.login.dummy`, unless `needsPassword`.
     func authenticate(_ c: Context, _ req: Request, _ body: JSONObject, operation: String, needsPassword: Bool = false) async throws -> UIAProof {
         let session = req.user
+        // An application service has shown who it is by its token; nobody sits there who could be asked.
+        if session.service != nil { return UIAProof(params: UIARules.params(of: body, kept: nil)) }
         let hasPassword = try await c.db.read { tx in try AccountStore.account(tx, session.userID)?.passwordHash != nil }
         guard hasPassword || !needsPassword else { throw MatrixError.forbidden("This account has no password.") }
         return try await authenticate(c, body, operation: operation, user: session.userID, flows: hasPassword ? [["m.login.password"]] : [["m.login.dummy"]])

@@ -56,8 +56,12 @@ enum System {
     ]
 
     /// GET /_matrix/client/versions. Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientversions
-    static let versions: Route.Handler = { _, _ in
-        .json([
+    /// A service that names one of its users is told whether it may act for him.
+    static let versions: Route.Handler = { request, c in
+        if request.query["user_id"] != nil, let token = request.token, c.ports.bridges.service(token: token) != nil {
+            _ = try await c.ports.sessions.session(c, token: token, request: request)
+        }
+        return .json([
             "versions": ["r0.5.0", "r0.6.0", "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12", "v1.13", "v1.14", "v1.15", "v1.16"],
             "unstable_features": [
                 "org.matrix.e2e_cross_signing": true,

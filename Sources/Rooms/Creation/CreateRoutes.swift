@@ -8,6 +8,8 @@ extension RoomService {
             Route(.post, "/_matrix/client/v3/createRoom", limit: .roomCreation) { request, c in
                 try request.refuseVisitors()
                 let plan = try Self.plan(try request.json(), request.user.userID, c)
+                if let alias = plan.alias { try c.ports.bridges.check(alias, by: request.user.service) }
+                for user in plan.creation.invite { _ = try await c.ports.bridges.find(c, user: user) }
                 let room = try await c.db.write { try self.create(c, $0, plan) }
                 var answer: JSONObject = ["room_id": JSON(room)]
                 answer["room_alias"] = plan.alias.map { JSON($0) }

@@ -59,6 +59,7 @@ extension RoomService {
         return [
             Route(.get, path, auth: .none) { request, c in
                 let alias: RoomAlias = try request.id("roomAlias")
+                try await Self.lookUp(c, alias.rawValue)
                 guard let room = try await c.db.read({ try Aliases.room($0, alias) }) else {
                     throw MatrixError.notFound("The room alias \(alias) is not known here.")
                 }
@@ -84,10 +85,21 @@ extension RoomService {
         let body = try request.json()
         guard let room: RoomID = try body.id("room_id") else { throw MatrixError.missingParam("'room_id' is required.") }
         guard alias.server == c.serverName else { throw MatrixError.invalidParam("Aliases of other servers cannot be made here.") }
+        let bridges = c.ports.bridges, service = request.user.service
+        try bridges.check(alias, by: service)
+        // An application service gives its aliases to any room.
+        let isOwn = service.map { bridges.covers($0, alias) } ?? false
         try await c.db.write { tx in
             if try Aliases.room(tx, alias) != nil { throw MatrixError(409, "M_UNKNOWN", "The room alias \(alias) exists already.") }
-            let head = try Access.joined(tx, room: room, user)
+            let head: RoomHead
+            if isOwn {
+                guard let found = try RoomStore.head(tx, room) else { throw MatrixError.notFound("There is no room \(room).") }
+                head = found
+            } else {
+                head = try Access.joined(tx, room: room, user)
+            }
             try Aliases.add(tx, alias, room: head.nid, by: user, at: c.clock.now)
+            bridges.aliasesChanged(tx, room: room)
         }
         return .empty
     }
@@ -102,10 +114,12 @@ extension RoomService {
             }
             let isMember = try work.member(session.userID)?.membership == "join"
             let hasPower = try isMember && work.auth().levels.canSend(session.userID, type: EventType.canonicalAlias, isState: true)
-            guard found.creator == session.userID.rawValue || hasPower || session.isAdmin else {
+            let isOwn = session.service.map { c.ports.bridges.covers($0, alias) } ?? false
+            guard found.creator == session.userID.rawValue || hasPower || session.isAdmin || isOwn else {
                 throw MatrixError.forbidden("You don't have permission to remove this alias.")
             }
             try tx.run(AliasSQL.delete, alias)
+            c.ports.bridges.aliasesChanged(tx, room: found.room)
             guard hasPower else { return }
             // The room should not go on to call itself by a name that leads nowhere.
             guard var content = try StateStore.event(tx, room: work.head.nid, EventType.canonicalAlias)?.contentObject else { return }

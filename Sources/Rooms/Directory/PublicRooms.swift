@@ -52,13 +52,31 @@ enum PublicRooms {
         }
     }
 
-    static func page(_ tx: ReadTx, _ search: Search, limit: Int, since: Mark?) throws -> JSON {
+    /// Which lists are meant.
+    enum Lists: Sendable, Equatable {
+        case own
+        /// The list of one network of an application service.
+        case network(String)
+        case all
+    }
+
+    static func page(_ c: Context, _ tx: ReadTx, _ search: Search, _ lists: Lists, limit: Int, since: Mark?) throws -> JSON {
+        switch lists {
+        case .own: return try page(tx, search, limit: limit, since: since)
+        case .network(let network):
+            return try page(tx, search, limit: limit, since: since, others: try c.ports.bridges.listed(tx, network: network), isOwnListed: false)
+        case .all: return try page(tx, search, limit: limit, since: since, others: try c.ports.bridges.listed(tx, network: nil))
+        }
+    }
+
+    /// `others` are listed besides the server's own directory, or in its place.
+    private static func page(_ tx: ReadTx, _ search: Search, limit: Int, since: Mark?, others: [RoomID] = [], isOwnListed: Bool = true) throws -> JSON {
         let isForward = since?.isForward ?? true
         let start = since ?? Mark(isForward: true, joined: .max, room: 0)
         var found: [Entry] = []
         var cursor = start
         // Pages of the index are read until enough entries are accepted.
-        var isAtEnd = false
+        var isAtEnd = !isOwnListed
         while found.count <= limit, !isAtEnd {
             let batch = try tx.all(isForward ? DirectorySQL.forward : DirectorySQL.backward, cursor.joined, cursor.joined, cursor.room, 200) {
                 Entry(nid: $0.int(0), id: RoomID(trusted: $0.text(1)), summary: RoomSummary($0, from: 2))
@@ -67,10 +85,14 @@ enum PublicRooms {
             found += batch.filter { search.accepts($0.summary) }
             if let last = batch.last { cursor = Mark(isForward: isForward, joined: last.summary.joinedCount, room: last.nid) }
         }
+        let more = try entries(tx, others).filter { search.accepts($0.summary) && !($0.summary.isPublic && isOwnListed) }
+        if !more.isEmpty {
+            found = (found + more.filter { isForward == start.precedes($0) && !start.isAt($0) }).sorted { isForward ? Mark($0).precedes($1) : Mark($1).precedes($0) }
+        }
         let hasMore = found.count > limit
         var entries = Array(found.prefix(limit))
         if !isForward { entries.reverse() }
-        let total = try tx.first(DirectorySQL.count) { $0.int(0) } ?? 0
+        let total = Int64(more.count) + (isOwnListed ? try tx.first(DirectorySQL.count) { $0.int(0) } ?? 0 : 0)
         var answer: JSONObject = ["chunk": .array(entries.map(\.json)), "total_room_count_estimate": .int(total)]
         func mark(_ entry: Entry?, forward: Bool) -> JSON? {
             entry.map { .string(Mark(isForward: forward, joined: $0.summary.joinedCount, room: $0.nid).text) }
@@ -78,6 +100,26 @@ enum PublicRooms {
         if isForward ? hasMore : since != nil { answer["next_batch"] = mark(entries.last, forward: true) }
         if isForward ? since != nil : hasMore { answer["prev_batch"] = mark(entries.first, forward: false) }
         return .object(answer)
+    }
+}
+
+extension PublicRooms {
+    private static func entries(_ tx: ReadTx, _ rooms: [RoomID]) throws -> [Entry] {
+        try stride(from: 0, to: rooms.count, by: DirectorySQL.someCount).flatMap { start in
+            let some = rooms[start..<min(start + DirectorySQL.someCount, rooms.count)]
+            // The statement has room for a fixed number: the last one stands in the places that are left.
+            let binds = Array(some) + Array(repeating: some[some.endIndex - 1], count: DirectorySQL.someCount - some.count)
+            return try tx.all(DirectorySQL.some, array: binds) { Entry(nid: $0.int(0), id: RoomID(trusted: $0.text(1)), summary: RoomSummary($0, from: 2)) }
+        }
+    }
+}
+
+extension PublicRooms.Mark {
+    init(_ entry: PublicRooms.Entry) { self.init(isForward: true, joined: entry.summary.joinedCount, room: entry.nid) }
+    func isAt(_ entry: PublicRooms.Entry) -> Bool { joined == entry.summary.joinedCount && room == entry.nid }
+    /// Whether the entry comes later in the list.
+    func precedes(_ entry: PublicRooms.Entry) -> Bool {
+        entry.summary.joinedCount < joined || entry.summary.joinedCount == joined && entry.nid > room
     }
 }
 
@@ -102,7 +144,13 @@ extension RoomService {
                     }
                 }
                 let limit = Int(max(0, try body.int("limit") ?? 100))
-                return try await self.publicRooms(c, search, limit: limit, since: try body.string("since"), server: request.query["server"])
+                var lists = PublicRooms.Lists.own
+                if let network = try body.string("third_party_instance_id", max: 1024) { lists = .network(network) }
+                if try body.bool("include_all_networks") ?? false {
+                    guard lists == .own else { throw MatrixError.invalidParam("'include_all_networks' and 'third_party_instance_id' exclude each other.") }
+                    lists = .all
+                }
+                return try await self.publicRooms(c, search, lists, limit: limit, since: try body.string("since"), server: request.query["server"])
             },
             Route(.get, v3 + "/directory/list/room/{roomId}", auth: .none) { request, c in
                 let room: RoomID = try request.id("roomId")
@@ -133,7 +181,7 @@ extension RoomService {
         ]
     }
 
-    private func publicRooms(_ c: Context, _ search: PublicRooms.Search, limit: Int, since: String?, server: String?) async throws -> Response {
+    private func publicRooms(_ c: Context, _ search: PublicRooms.Search, _ lists: PublicRooms.Lists = .own, limit: Int, since: String?, server: String?) async throws -> Response {
         if let server, server != c.serverName { throw MatrixError.notFound("This server does not exchange messages with other servers.") }
         var mark: PublicRooms.Mark?
         if let since, !since.isEmpty {
@@ -143,7 +191,7 @@ extension RoomService {
         let page = mark
         // A limit of 0 asks for as many as the server likes to give.
         let count = limit == 0 ? 500 : min(limit, 500)
-        return .json(try await c.db.read { try PublicRooms.page($0, search, limit: count, since: page) })
+        return .json(try await c.db.read { try PublicRooms.page(c, $0, search, lists, limit: count, since: page) })
     }
 }
 
@@ -157,6 +205,8 @@ enum DirectorySQL {
         WHERE s.is_public = 1 AND (s.joined_count > ? OR (s.joined_count = ? AND s.room_nid < ?)) \
         ORDER BY s.joined_count, s.room_nid DESC LIMIT ?
         """
+    static let someCount = 50
+    static let some = from + "WHERE r.room_id IN (" + Array(repeating: "?", count: someCount).joined(separator: ", ") + ")"
     static let count = "SELECT COUNT(*) FROM room_summary WHERE is_public = 1"
-    static let all = [forward, backward, count]
+    static let all = [forward, backward, some, count]
 }

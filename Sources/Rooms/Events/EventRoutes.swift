@@ -20,12 +20,14 @@ extension RoomService {
             },
             Route(.put, room + "/send/{eventType}/{txnId}", auth: .guest, limit: .message) { request, c in
                 let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"),
-                                     content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try Self.transaction(request)))
+                                     content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try Self.transaction(request)),
+                                     timestamp: try request.massagedTimestamp())
                 return try await self.answer(c) { try self.append(c, $0, event) }
             },
             // Without a transaction id, as in old versions of the API: some clients still do.
             Route(.post, room + "/send/{eventType}", auth: .guest, limit: .message) { request, c in
-                let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"), content: .object(try request.json()))
+                let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"), content: .object(try request.json()),
+                                     timestamp: try request.massagedTimestamp())
                 return try await self.answer(c) { try self.append(c, $0, event) }
             },
             Route(.post, room + "/redact/{eventId}", auth: .guest, limit: .message) { request, c in

@@ -117,6 +117,8 @@ package enum EventSQL {
     package static let select = "SELECT " + columns + " FROM event e" + replaced
     package static let byID = select + "WHERE e.event_id = ? AND e.room_nid = ?"
     package static let byPosition = select + "WHERE e.pos = ?"
+    static let manyCount = 50
+    static let many = select + "WHERE e.pos IN (" + Array(repeating: "?", count: manyCount).joined(separator: ", ") + ")"
     package static let pageDown = select + "WHERE e.room_nid = ? AND e.pos > ? AND e.pos < ? ORDER BY e.pos DESC LIMIT ?"
     package static let pageUp = select + "WHERE e.room_nid = ? AND e.pos > ? AND e.pos < ? ORDER BY e.pos LIMIT ?"
     static let redaction = "SELECT event_id, sender, ts, content FROM event WHERE pos = ?"
@@ -133,5 +135,5 @@ package enum EventSQL {
     static let redact = "UPDATE event SET content = ?, redacted_by = ?, redacts = ?, relates_to = NULL, rel_type = NULL, thread = NULL, notifies = 0 WHERE pos = ?"
     static let threadOf = "SELECT thread, pos FROM event WHERE event_id = ? AND room_nid = ?"
 
-    package static let all = [byID, byPosition, pageDown, pageUp, redaction, anywhere, rest, position, insert, ofTransaction, redact, threadOf]
+    package static let all = [byID, byPosition, many, pageDown, pageUp, redaction, anywhere, rest, position, insert, ofTransaction, redact, threadOf]
 }

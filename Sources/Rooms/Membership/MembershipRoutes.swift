@@ -45,6 +45,11 @@ extension RoomService {
         return id
     }
 
+    /// An alias of an application service may have to be made first.
+    static func lookUp(_ c: Context, _ name: String) async throws {
+        if let alias = RoomAlias(rawValue: name) { _ = try await c.ports.bridges.find(c, alias: alias) }
+    }
+
     private func join(_ request: Request, _ c: Context, _ name: String) async throws -> Response {
         try request.refuseVisitors()
         let session = request.user
@@ -52,6 +57,7 @@ extension RoomService {
         let body = try request.json()
         _ = try Self.reason(body)
         let content = body.filter { $0.key != "third_party_signed" && $0.key != "membership" }
+        try await Self.lookUp(c, name)
         let room = try await c.db.write { tx in
             let room = try Self.resolve(tx, name)
             guard let head = try RoomStore.head(tx, room) else { throw MatrixError.notFound("There is no room \(name).") }
@@ -68,6 +74,7 @@ extension RoomService {
         try request.refuseVisitors()
         let user = request.user.userID, name = try request.param("roomIdOrAlias")
         let content = try Self.reason(try request.json())
+        try await Self.lookUp(c, name)
         let room = try await c.db.write { tx in
             let room = try Self.resolve(tx, name)
             _ = try self.setMembership(c, tx, room: room, target: user, membership: "knock", by: user, content: content, timestamp: nil)
@@ -83,6 +90,8 @@ extension RoomService {
         if body["user_id"] == nil, body["medium"] != nil || body["address"] != nil { throw Self.noThirdPartyInvites }
         guard let target: UserID = try body.id("user_id") else { throw MatrixError.missingParam("'user_id' is required.") }
         let content = try Self.reason(body)
+        // An application service may have to make the user first; whether it does is no condition.
+        _ = try await c.ports.bridges.find(c, user: target)
         try await c.db.write { tx in
             _ = try self.setMembership(c, tx, room: room, target: target, membership: "invite", by: user, content: content, timestamp: nil)
         }

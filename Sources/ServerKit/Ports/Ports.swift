@@ -11,6 +11,8 @@ package struct Ports: Sendable {
     package var media: any MediaStoring
     package var preferences: any Preferences
     package var companions: any Companions
+    package var bridges: any Bridging = NoBridges()
+    package var lookup: any RoomLookup = NoRoomLookup()
     package init(sessions: any SessionChecking, users: any UserDirectory, rooms: any RoomWriting, timelines: any RoomReading, media: any MediaStoring,
                  preferences: any Preferences, companions: any Companions) {
         self.sessions = sessions; self.users = users; self.rooms = rooms; self.timelines = timelines; self.media = media

@@ -1,0 +1,97 @@
+package import MatrixCore
+package import Store
+
+/// Owned by AppService: which users, aliases and tokens belong to application services. Without any service every answer is empty and costs nothing.
+package protocol Bridging: Sendable {
+    /// The application service whose `as_token` this is; nil for the tokens of users.
+    func service(token: String) -> BridgeService?
+    /// The services in whose namespace the user lies, their own bots included.
+    func claims(on user: UserID) -> [BridgeClaim]
+    func claims(on alias: RoomAlias) -> [BridgeClaim]
+    /// Whether the local user exists; the services in whose namespace an unknown one lies are asked to make him.
+    func find(_ c: Context, user: UserID) async throws -> Bool
+    /// Whether the local alias exists; the services in whose namespace an unknown one lies are asked to make it.
+    func find(_ c: Context, alias: RoomAlias) async throws -> Bool
+    /// Rooms that services have put into the list of one network (`<service>|<network>`), or of any (nil).
+    func listed(_ tx: ReadTx, network: String?) throws -> [RoomID]
+    /// An alias of a room was made or removed in this transaction.
+    func aliasesChanged(_ tx: WriteTx, room: RoomID)
+    /// A message to a device of a user whose service takes such messages itself; false when it is to be kept for /sync.
+    func take(_ c: Context, _ tx: WriteTx, toDevice event: JSONObject, user: UserID, device: DeviceID) throws -> Bool
+}
+
+/// An application service, as those see it who check what it may do.
+package struct BridgeService: Sendable, Hashable {
+    package var id: String
+    /// The service's own user, for whom it acts when it names nobody.
+    package var sender: UserID
+    /// Its users other than `sender` are limited like everybody else.
+    package var isRateLimited: Bool
+    package init(id: String, sender: UserID, isRateLimited: Bool) { self.id = id; self.sender = sender; self.isRateLimited = isRateLimited }
+}
+
+package struct BridgeClaim: Sendable, Hashable {
+    package var service: String
+    /// Nobody else may use what is claimed.
+    package var isExclusive: Bool
+    package init(service: String, isExclusive: Bool) { self.service = service; self.isExclusive = isExclusive }
+}
+
+extension Bridging {
+    package func covers(_ service: String, _ user: UserID) -> Bool { claims(on: user).contains { $0.service == service } }
+    package func covers(_ service: String, _ alias: RoomAlias) -> Bool { claims(on: alias).contains { $0.service == service } }
+
+    /// Throws M_EXCLUSIVE where another service has the name for itself.
+    package func check(_ user: UserID, by service: String?) throws(MatrixError) {
+        if claims(on: user).contains(where: { $0.isExclusive && $0.service != service }) {
+            throw .exclusive("This user name is reserved by an application service.")
+        }
+    }
+    package func check(_ alias: RoomAlias, by service: String?) throws(MatrixError) {
+        if claims(on: alias).contains(where: { $0.isExclusive && $0.service != service }) {
+            throw .exclusive("This room alias is reserved by an application service.")
+        }
+    }
+}
+
+extension MatrixError {
+    package static func exclusive(_ message: String) -> MatrixError { .init(400, "M_EXCLUSIVE", message) }
+}
+
+/// A server without application services.
+package struct NoBridges: Bridging {
+    package init() {}
+    package func service(token: String) -> BridgeService? { nil }
+    package func claims(on user: UserID) -> [BridgeClaim] { [] }
+    package func claims(on alias: RoomAlias) -> [BridgeClaim] { [] }
+    package func find(_ c: Context, user: UserID) async throws -> Bool { try await c.db.read { tx in try c.ports.users.exists(tx, user) } }
+    package func find(_ c: Context, alias: RoomAlias) async throws -> Bool { false }
+    package func listed(_ tx: ReadTx, network: String?) throws -> [RoomID] { [] }
+    package func aliasesChanged(_ tx: WriteTx, room: RoomID) {}
+    package func take(_ c: Context, _ tx: WriteTx, toDevice event: JSONObject, user: UserID, device: DeviceID) throws -> Bool { false }
+}
+
+/// Owned by Rooms: what those need who look at rooms from outside, whatever the members may see.
+package protocol RoomLookup: Sendable {
+    func exists(_ tx: ReadTx, room: RoomID) throws -> Bool
+    func room(_ tx: ReadTx, alias: RoomAlias) throws -> RoomID?
+    func aliases(_ tx: ReadTx, room: RoomID) throws -> [RoomAlias]
+    /// Events at these change positions in client format, `room_id` included, oldest first. Those that are gone are left out.
+    func events(_ c: Context, _ tx: ReadTx, at positions: [Int64]) throws -> [[UInt8]]
+}
+
+package struct NoRoomLookup: RoomLookup {
+    package init() {}
+    package func exists(_ tx: ReadTx, room: RoomID) throws -> Bool { false }
+    package func room(_ tx: ReadTx, alias: RoomAlias) throws -> RoomID? { nil }
+    package func aliases(_ tx: ReadTx, room: RoomID) throws -> [RoomAlias] { [] }
+    package func events(_ c: Context, _ tx: ReadTx, at positions: [Int64]) throws -> [[UInt8]] { [] }
+}
+
+extension Request {
+    /// The time that an application service gives an event (`?ts=`): bridges carry over what was said earlier. nil for everybody else.
+    package func massagedTimestamp() throws(MatrixError) -> Int64? {
+        guard session?.service != nil, query["ts"] != nil else { return nil }
+        return try query.int("ts", in: 0...253_402_300_799_999, default: 0)
+    }
+}
