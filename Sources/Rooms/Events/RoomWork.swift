@@ -51,12 +51,16 @@ final class RoomWork {
         return work
     }
 
-    /// Makes a room: its create event, and nothing else yet.
-    static func create(_ service: RoomService, _ c: Context, _ tx: WriteTx, version: RoomVersion, creator: UserID, content: JSONObject, timestamp: Int64?) throws -> RoomWork {
+    /// A new id for a room of the versions that do not make it of the create event.
+    static func newID(_ c: Context) -> RoomID { RoomID(trusted: "!\(c.entropy.token(18)):\(c.serverName)") }
+
+    /// Makes a room: its create event, and nothing else yet. `id`: one of ``newID(_:)`` that was told already.
+    static func create(_ service: RoomService, _ c: Context, _ tx: WriteTx, version: RoomVersion, creator: UserID, content: JSONObject, timestamp: Int64?,
+                       id given: RoomID? = nil) throws -> RoomWork {
         var content = content
         content["room_version"] = .string(version.id)
         content["creator"] = version.creatorIsSender ? nil : JSON(creator)
-        let id = version.roomIDIsCreateHash ? nil : RoomID(trusted: "!\(c.entropy.token(18)):\(c.serverName)")
+        let id = version.roomIDIsCreateHash ? nil : given ?? newID(c)
         let candidate = AuthCandidate(type: EventType.create, stateKey: "", sender: creator, content: content, roomID: id, prevEvents: [])
         do throws(AuthFailure) { try EventAuth.check(event: candidate, state: RoomStateMap(), version: version) } catch { throw refusal(error) }
         var builder = EventBuilder(version: version, roomID: id, type: EventType.create, stateKey: "", sender: creator, content: content,
