@@ -9,6 +9,7 @@ package final class RoomService: Sendable {
     let caches = RoomCaches()
     let typing = Typing()
     let lazyMembers = LazyMembers()
+    let retention = Retention()
 
     package init() {}
 
@@ -16,10 +17,19 @@ package final class RoomService: Sendable {
     package var feature: Feature {
         Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema], routes: routes,
                 sync: [Receipts.Source(), Typing.Source(typing: typing)],
-                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }])
+                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs)
     }
 
     var routes: [Route] { writing + reading }
+
+    /// What deletes by itself.
+    private var historyJobs: [Job] {
+        [
+            Job("empty messages that destroy themselves", every: 1000) { try await SelfDestruction.run($0) },
+            Job("purge history", every: 500) { try await Purge.run($0) },
+            Job("delete what rooms no longer retain", every: 60_000) { [retention] in try await retention.run($0) },
+        ]
+    }
 
     /// What writes rooms, and what reads their present state.
     private var writing: [Route] {
@@ -29,6 +39,6 @@ package final class RoomService: Sendable {
     /// What reads rooms.
     private var reading: [Route] {
         SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
-            + previewRoutes + hierarchyRoutes
+            + previewRoutes + hierarchyRoutes + purgeRoutes
     }
 }

@@ -151,7 +151,9 @@ final class RoomWork {
         }
         verdict = Unread.judge(type: draft.type, isState: draft.stateKey != nil, content: draft.content,
                                mayNotifyRoom: auth.levels.level(of: draft.sender) >= auth.levels.requiredToNotify("room"))
-        try insert(event, at: tx.nextPosition(), thread: thread, relation: relation, verdict: verdict, transaction: draft.transaction, previous: previous)
+        let pos = tx.nextPosition()
+        try insert(event, at: pos, thread: thread, relation: relation, verdict: verdict, transaction: draft.transaction, previous: previous)
+        if draft.stateKey == nil, let at = SelfDestruction.time(draft.content) { try tx.run(SelfDestruction.SQL.insert, pos, at) }
         return event.eventID
     }
 
