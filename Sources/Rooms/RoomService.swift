@@ -10,6 +10,7 @@ package final class RoomService: Sendable {
     let typing = Typing()
     let lazyMembers = LazyMembers()
     let retention = Retention()
+    let searchBackfill = SearchIndex.Backfill()
 
     package init() {}
 
@@ -27,6 +28,7 @@ package final class RoomService: Sendable {
         [
             Job("empty messages that destroy themselves", every: 1000) { try await SelfDestruction.run($0) },
             Job("purge history", every: 500) { try await Purge.run($0) },
+            Job("index what is older than the search", every: 2000) { [searchBackfill] in try await searchBackfill.run($0) },
             Job("delete what rooms no longer retain", every: 60_000) { [retention] in try await retention.run($0) },
         ]
     }
@@ -39,6 +41,6 @@ package final class RoomService: Sendable {
     /// What reads rooms.
     private var reading: [Route] {
         SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
-            + previewRoutes + hierarchyRoutes + purgeRoutes
+            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes
     }
 }

@@ -153,6 +153,7 @@ final class RoomWork {
                                mayNotifyRoom: auth.levels.level(of: draft.sender) >= auth.levels.requiredToNotify("room"))
         let pos = tx.nextPosition()
         try insert(event, at: pos, thread: thread, relation: relation, verdict: verdict, transaction: draft.transaction, previous: previous)
+        if let text = SearchIndex.text(type: draft.type, stateKey: draft.stateKey, draft.content) { try SearchIndex.add(tx, room: head.nid, pos: pos, text) }
         if draft.stateKey == nil, let at = SelfDestruction.time(draft.content) { try tx.run(SelfDestruction.SQL.insert, pos, at) }
         return event.eventID
     }
@@ -252,6 +253,7 @@ final class RoomWork {
 
     /// Empties an event as the room's version says, and whatever was made of its content.
     func applyRedaction(of target: EventRow) throws {
+        try SearchIndex.remove(tx, target)
         let content = Redaction.content(target.contentObject, type: target.type, version: version)
         let bytes = content.encoded()
         let redacts = version.modernRedaction ? target.redacts : nil

@@ -25,5 +25,19 @@ enum HistorySchema {
             CREATE INDEX event_expiry_due ON event_expiry (at);
             CREATE INDEX room_state_retention ON room_state (room_nid) WHERE type = 'm.room.retention' AND valid_to IS NULL;
             """),
+        Migration(38, "search", """
+            CREATE TABLE search_posting (
+                room_nid INTEGER NOT NULL,
+                term TEXT NOT NULL,
+                pos INTEGER NOT NULL, -- of the event
+                weight INTEGER NOT NULL, -- thousandths
+                PRIMARY KEY (room_nid, term, pos)
+            ) WITHOUT ROWID;
+            CREATE TABLE search_backfill (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                before_pos INTEGER NOT NULL -- events before it are still to be indexed
+            );
+            INSERT INTO search_backfill (id, before_pos) SELECT 1, COALESCE(MAX(pos), 0) + 1 FROM event;
+            """),
     ]
 }

@@ -12,11 +12,12 @@ import Store
 enum Purge {
     static let batch = 500
     /// Where rows are deleted.
-    static let tables = ["event", "room_state", "unread_highlight"]
+    static let tables = ["event", "room_state", "unread_highlight", "search_posting"]
 
     /// Deletes what is before `end`, at most `batch` events. False when nothing is left.
     static func step(_ tx: WriteTx, room nid: Int64, before end: Int64) throws -> Bool {
         guard let range = try tx.first(SQL.range, nid, end, batch, row: { (first: $0.int(0), last: $0.int(1), count: $0.int(2)) }), range.count > 0 else { return false }
+        try SearchIndex.remove(tx, room: nid, from: range.first, through: range.last)
         try tx.run(SQL.keepState, nid, range.first, range.last, end)
         try tx.run(SQL.dropState, nid, range.first, range.last, end)
         try tx.run(SQL.dropHighlights, nid, range.first, range.last)

@@ -16,6 +16,7 @@ enum SelfDestruction {
             for pos in due {
                 try tx.run(SQL.delete, pos)
                 guard let event = try EventStore.event(tx, at: pos), event.redactedBy == nil else { continue }
+                try SearchIndex.remove(tx, event)
                 try tx.run(SQL.empty, pos)
             }
             return due.count == 100
