@@ -36,8 +36,9 @@ struct MessageRoutes: Sendable {
             var body = JSONBytes()
             body.raw("{\"chunk\":"); body.list(try reader.json(kept))
             body.raw(",\"start\":\""); body.raw(PageToken(start).description); body.raw("\"")
-            // Backwards the start of the room is the end; forwards more may still come, so there is always a token while events came.
-            if page.isBackward ? !ended : !kept.isEmpty { body.raw(",\"end\":\""); body.raw(PageToken(edge).description); body.raw("\"") }
+            // As long as events come there is a token, also where the room has just ended: the next page then is empty and has none. Clients
+            // know it so from the reference server.
+            if !kept.isEmpty { body.raw(",\"end\":\""); body.raw(PageToken(edge).description); body.raw("\"") }
             if filter.lazyLoadMembers, let newest = kept.map(\.pos).max() { body.raw(",\"state\":"); body.list(try reader.members(of: kept, at: newest)) }
             body.raw("}")
             return .json(bytes: body.bytes)

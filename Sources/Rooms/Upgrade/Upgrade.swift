@@ -14,9 +14,12 @@ extension RoomService {
                 try request.refuseVisitors()
                 let room: RoomID = try request.id("roomId"), user = request.user.userID
                 let body = try request.json()
-                let version = try Self.version(c, try body.required(string: "new_version", max: 255))
+                let name = try body.required(string: "new_version", max: 255)
                 let creators = try Self.additionalCreators(body["additional_creators"])
-                let new = try await c.db.write { try self.upgrade(c, $0, room: room, by: user, to: version, additionalCreators: creators) }
+                let new = try await c.db.write { tx in
+                    guard try RoomStore.head(tx, room) != nil else { throw MatrixError.notFound("There is no room \(room).") }
+                    return try self.upgrade(c, tx, room: room, by: user, to: try Self.version(c, name), additionalCreators: creators)
+                }
                 return .json(["replacement_room": JSON(new)])
             },
         ]
