@@ -28,7 +28,7 @@ package final class Accounts: Sendable {
         var routes: [Route] = []
         routes += registrationRoutes + sharedSecretRoutes
         routes += loginRoutes + sessionRoutes + passwordRoutes + deactivationRoutes
-        routes += deviceRoutes + toDeviceRoutes + keyRoutes + keyBackupRoutes
+        routes += deviceRoutes + toDeviceRoutes + keyRoutes + keyBackupRoutes + dehydratedDeviceRoutes
         routes += profileRoutes + userDirectoryRoutes + presenceRoutes
         routes += accountDataRoutes + tagRoutes + filterRoutes
         routes += openIDRoutes + capabilityRoutes + whoisRoutes

@@ -13,6 +13,7 @@ enum Devices {
         guard !devices.isEmpty else { return }
         for device in devices {
             try DeviceKeys.delete(tx, accounts.keyCounts, user, device)
+            try DehydratedDeviceStore.delete(tx, user, device)
             try SessionStore.deleteTokens(tx, user, device)
             try ToDeviceStore.deleteAll(tx, user, device)
             try DeviceStore.delete(tx, user, device)
@@ -22,8 +23,10 @@ enum Devices {
         tx.afterCommit { accounts.cache.forget(user, devices: ended) }
     }
 
-    static func deleteAll(_ c: Context, _ tx: WriteTx, _ accounts: Accounts, user: UserID, except kept: DeviceID? = nil) throws {
-        try delete(c, tx, accounts, user: user, devices: try DeviceStore.ids(tx, user).filter { $0 != kept })
+    /// A dehydrated device has no session that could end: it stays, unless the account ends.
+    static func deleteAll(_ c: Context, _ tx: WriteTx, _ accounts: Accounts, user: UserID, except kept: DeviceID? = nil, withDehydrated: Bool = false) throws {
+        let dehydrated = withDehydrated ? nil : try DehydratedDeviceStore.device(tx, user)?.id
+        try delete(c, tx, accounts, user: user, devices: try DeviceStore.ids(tx, user).filter { $0 != kept && $0 != dehydrated })
     }
 }
 

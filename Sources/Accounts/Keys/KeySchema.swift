@@ -85,5 +85,12 @@ enum KeySchema {
                 PRIMARY KEY (user_id, version, room_id, session_id)
             );
             """),
+        Migration(19, "dehydrated devices", """
+            CREATE TABLE dehydrated_device (
+                user_id TEXT PRIMARY KEY,
+                device_id TEXT NOT NULL,
+                device_data BLOB NOT NULL -- encrypted by the client
+            );
+            """),
     ]
 }

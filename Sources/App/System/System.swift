@@ -68,6 +68,7 @@ enum System {
                 "org.matrix.msc2285.stable": true,
                 "org.matrix.msc3440.stable": true,
                 "org.matrix.msc3771": true,
+                "org.matrix.msc3814": true,
                 "org.matrix.msc3773": true,
                 "uk.tcpip.msc4133.stable": true,
             ],

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 @Suite struct KeySQLTests {
-    static let statements = DeviceKeySQL.all + OneTimeKeySQL.all + DeviceListSQL.all + SignatureSQL.all + CrossSigningSQL.all + KeyBackupSQL.all
+    static let statements = DeviceKeySQL.all + OneTimeKeySQL.all + DeviceListSQL.all + SignatureSQL.all + CrossSigningSQL.all + KeyBackupSQL.all + DehydratedDeviceSQL.all
 
     @Test(arguments: TestBackend.available) func everyStatementIsValid(backend: TestBackend) async throws {
         let app = try await TestApp([Accounts().feature], backend: backend)
