@@ -10,6 +10,7 @@ package final class RoomService: Sendable {
     let typing = Typing()
     let lazyMembers = LazyMembers()
     let retention = Retention()
+    let delayed = DelayedEvents()
     let searchBackfill = SearchIndex.Backfill()
 
     package init() {}
@@ -18,15 +19,17 @@ package final class RoomService: Sendable {
     package var feature: Feature {
         Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema], routes: routes,
                 sync: [Receipts.Source(), Typing.Source(typing: typing)],
-                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs)
+                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs,
+                start: { [delayed] c in try await c.db.read { try delayed.load($0) } })
     }
 
     var routes: [Route] { writing + reading }
 
-    /// What deletes by itself.
+    /// What is done by itself when its time has come.
     private var historyJobs: [Job] {
         [
             Job("empty messages that destroy themselves", every: 1000) { try await SelfDestruction.run($0) },
+            Job("send delayed events", every: 250) { [delayed] c in try await delayed.run(c, self) },
             Job("purge history", every: 500) { try await Purge.run($0) },
             Job("index what is older than the search", every: 2000) { [searchBackfill] in try await searchBackfill.run($0) },
             Job("delete what rooms no longer retain", every: 60_000) { [retention] in try await retention.run($0) },
@@ -41,6 +44,6 @@ package final class RoomService: Sendable {
     /// What reads rooms.
     private var reading: [Route] {
         SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
-            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes
+            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes
     }
 }

@@ -18,6 +18,7 @@ extension Accounts {
             "m.3pid_changes": ["enabled": false],
             "m.get_login_token": ["enabled": .bool(hasPassword)],
             "m.profile_fields": ["enabled": true],
+            "m.forget_forced_upon_leave": ["enabled": .bool(c.config.forgetUponLeave)],
         ]])
     }
 }

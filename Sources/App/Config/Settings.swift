@@ -83,6 +83,7 @@ package struct Setting: Sendable {
             return addresses.allSatisfy { $0.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) || $0 == 46 || $0 == 58 } } ? addresses : nil
         },
         flag("public_rooms_without_auth", "publicRoomsWithoutAuth", \.publicRoomsWithoutAuth, "Public rooms may be listed without signing in."),
+        flag("forget_upon_leave", "forgetUponLeave", \.forgetUponLeave, "A user who leaves a room forgets it at once."),
         Setting("retention_min", "retentionMin", \.retentionMin, example: "1d",
                 "The shortest time for which a room's `m.room.retention` may have its messages kept; empty for any.", expected: "a time such as 12h, 30d or 1y", read: lifetime),
         Setting("retention_max", "retentionMax", \.retentionMax, example: "5y",

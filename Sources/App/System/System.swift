@@ -70,6 +70,9 @@ enum System {
                 "org.matrix.msc3771": true,
                 "org.matrix.msc3814": true,
                 "org.matrix.msc3773": true,
+                "org.matrix.msc4140": true,
+                "org.matrix.msc4380": true,
+                "uk.half-shot.msc2666.query_mutual_rooms.stable": true,
                 "uk.tcpip.msc4133.stable": true,
             ],
         ])

@@ -22,6 +22,7 @@ extension RoomService {
                 let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"),
                                      content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try Self.transaction(request)),
                                      timestamp: try request.massagedTimestamp())
+                if let delay = try DelayedEvents.delay(request) { return try await self.delayed.schedule(c, event, session: request.user, delay: delay) }
                 return try await self.answer(c) { try self.append(c, $0, event) }
             },
             // Without a transaction id, as in old versions of the API: some clients still do.

@@ -176,6 +176,7 @@ final class RoomWork {
         if Self.bumps(event) { head.bumpPos = pos }
         if let stateKey = event.stateKey {
             head.statePos = pos
+            try service.delayed.stateChanged(tx, room: head.id, type: event.type, stateKey: stateKey, by: event.sender)
             if previous != nil { try tx.run(StateSQL.close, pos, head.nid, event.type, stateKey) }
             try tx.run(StateSQL.open, head.nid, event.type, stateKey, pos, event.eventID)
             if event.type == EventType.member {
@@ -209,6 +210,7 @@ final class RoomWork {
                             joinedAt: membership != "join" ? nil : isSame ? old?.joinedAt : event.originServerTS)
         try tx.run(MembershipSQL.upsert, user, head.nid, membership, pos, event.eventID, event.sender, event.originServerTS, member.sincePos, member.joinedAt,
                    member.displayName, member.avatarURL, isOutside ? try stripped(event) : nil)
+        if c.config.forgetUponLeave, membership == "leave" || membership == "ban" { try tx.run(MembershipSQL.forget, user, head.nid) }
         members[user] = .some(member)
         head.memberPos = pos
         let joined = (membership == "join" ? 1 : 0) - (old?.membership == "join" ? 1 : 0)

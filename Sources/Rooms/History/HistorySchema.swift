@@ -39,5 +39,37 @@ enum HistorySchema {
             );
             INSERT INTO search_backfill (id, before_pos) SELECT 1, COALESCE(MAX(pos), 0) + 1 FROM event;
             """),
+        Migration(39, "delayed events", """
+            CREATE TABLE delayed_event (
+                id TEXT NOT NULL PRIMARY KEY,
+                user_id TEXT NOT NULL,
+                device_id TEXT NOT NULL,
+                room_id TEXT NOT NULL,
+                type TEXT NOT NULL,
+                state_key TEXT,
+                content BLOB NOT NULL,
+                txn_id TEXT,
+                delay INTEGER NOT NULL, -- ms
+                running_since INTEGER NOT NULL, -- ms
+                due INTEGER NOT NULL -- ms
+            );
+            CREATE INDEX delayed_event_due ON delayed_event (due);
+            CREATE INDEX delayed_event_user ON delayed_event (user_id, due);
+            CREATE INDEX delayed_event_state ON delayed_event (room_id, type, state_key) WHERE state_key IS NOT NULL;
+            """),
+        Migration(40, "reports", """
+            CREATE TABLE report (
+                id INTEGER PRIMARY KEY,
+                kind TEXT NOT NULL, -- event, room, user
+                reporter TEXT NOT NULL,
+                room_id TEXT,
+                event_id TEXT,
+                subject TEXT, -- the user whom it is about
+                reason TEXT,
+                score INTEGER,
+                event_json BLOB, -- as it was
+                received INTEGER NOT NULL -- ms
+            );
+            """),
     ]
 }

@@ -48,10 +48,22 @@ extension RoomService {
             guard change.target.server == work.c.serverName else {
                 throw MatrixError.forbidden("This server does not exchange messages with other servers.")
             }
+            if change.membership == "invite", change.target != change.sender { try checkWelcome(work, change.target) }
             if !change.isWhole { try addProfile(of: change.target, work, to: &content) }
         default: break
         }
         return try work.append(Draft(EventType.member, stateKey: change.target.rawValue, sender: change.sender, content, timestamp: change.timestamp))
+    }
+
+    /// Who wants no invites gets none. https://spec.matrix.org/latest/client-server-api/#invite-permission
+    private func checkWelcome(_ work: RoomWork, _ user: UserID) throws {
+        for type in ["m.invite_permission_config", "org.matrix.msc4380.invite_permission_config"] {
+            guard let wish = try work.c.ports.preferences.preference(work.tx, user: user, room: nil, type: type) else { continue }
+            if wish["default_action"]?.stringValue == "block" || wish["block_all"]?.boolValue == true {
+                throw MatrixError(403, "M_INVITE_BLOCKED", "The user \(user) does not take invites.")
+            }
+            return
+        }
     }
 
     private func addProfile(of user: UserID, _ work: RoomWork, to content: inout JSONObject) throws {

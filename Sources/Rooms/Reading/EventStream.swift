@@ -111,7 +111,7 @@ private struct StreamReader {
         let user = session.userID, snapshot = try tx.position
         let ignored = try Ignored(c, tx, by: user)
         var joined: Set<RoomID> = [], rows: [(room: RoomID, event: EventRow)] = []
-        for membership in try tx.all(SyncSQL.membersOfUser, user, row: { SyncReader.Membership($0) }) where room == nil || room == membership.room {
+        for membership in try tx.all(SyncSQL.membersOfUser, user, since.position, row: { SyncReader.Membership($0) }) where room == nil || room == membership.room {
             let member = membership.member
             if member.membership == "invite", ignored.hidesInvite(from: member.sender) { continue }
             if member.membership == "join" { joined.insert(membership.room) }

@@ -26,7 +26,7 @@ struct InitialSync: Sendable {
         let ephemeral = c.hub.ephemeral   // before the snapshot: what changes between is told again, never lost
         return try await c.db.read { tx in
             let now = SyncToken(position: try tx.position, ephemeral: ephemeral)
-            let memberships = try tx.all(SyncSQL.membersOfUser, user) { SyncReader.Membership($0) }
+            let memberships = try tx.all(SyncSQL.membersOfUser, user, Int64.max) { SyncReader.Membership($0) }
             let joined = Set(memberships.filter { $0.member.membership == "join" }.map(\.room))
             var parts = SyncParts()
             let scope = SyncScope(user: user, device: session.deviceID, since: nil, now: now, joined: joined, fresh: joined, touched: nil)

@@ -49,6 +49,10 @@ extension RoomService {
     private func putState(_ request: Request, _ c: Context, _ stateKey: String) async throws -> Response {
         let room: RoomID = try request.id("roomId"), type = try request.param("eventType"), session = request.user
         let content = try request.json(), timestamp = try request.massagedTimestamp()
+        if let delay = try DelayedEvents.delay(request) {
+            if type == EventType.member { throw MatrixError.invalidParam("Memberships cannot be delayed.") }
+            return try await delayed.schedule(c, NewEvent(room: room, sender: session.userID, type: type, stateKey: stateKey, content: .object(content)), session: session, delay: delay)
+        }
         let id = try await c.db.write { tx in
             if type == EventType.member { try self.checkGuest(tx, session, room, content) }
             return try self.append(c, tx, NewEvent(room: room, sender: session.userID, type: type, stateKey: stateKey, content: .object(content), timestamp: timestamp))

@@ -75,8 +75,10 @@ struct SyncReader {
 
     /// The user's rooms that this answer has to look at.
     private func memberships(_ tx: ReadTx) throws -> [Membership] {
-        guard let touched else { return try tx.all(SyncSQL.membersOfUser, user) { Membership($0) } }
-        return try touched.sorted().compactMap { room in try tx.first(SyncSQL.memberOfRoom, user, room) { Membership($0) } }
+        // A room that he has left and forgotten is told of once: his other clients must hear that he has left.
+        let told = since?.position ?? .max
+        guard let touched else { return try tx.all(SyncSQL.membersOfUser, user, told) { Membership($0) } }
+        return try touched.sorted().compactMap { room in try tx.first(SyncSQL.memberOfRoom, user, room, told) { Membership($0) } }
     }
 
     // MARK: joined rooms
@@ -309,11 +311,11 @@ package struct PageToken: Hashable, Sendable, CustomStringConvertible {
 package enum SyncSQL {
     static let memberOfRoom = """
         SELECT \(MembershipSQL.columns), r.room_id, r.last_pos, r.purged_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
-        WHERE m.user_id = ? AND r.room_id = ? AND m.forgotten = 0
+        WHERE m.user_id = ? AND r.room_id = ? AND (m.forgotten = 0 OR m.pos > ?)
         """
     static let membersOfUser = """
         SELECT \(MembershipSQL.columns), r.room_id, r.last_pos, r.purged_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
-        WHERE m.user_id = ? AND m.forgotten = 0 ORDER BY m.room_nid
+        WHERE m.user_id = ? AND (m.forgotten = 0 OR m.pos > ?) ORDER BY m.room_nid
         """
     static let heroes = """
         SELECT user_id FROM membership WHERE room_nid = ? AND membership IN ('join', 'invite') AND user_id <> ? ORDER BY since_pos LIMIT 5

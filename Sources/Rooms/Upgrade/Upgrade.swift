@@ -65,8 +65,7 @@ extension RoomService {
         let first = plan.withPower(levels, for: user)
         try new.append(Draft(EventType.powerLevels, stateKey: "", sender: user, first))
         for type in Self.copied {
-            guard let event = try StateStore.event(old.tx, room: old.head.nid, type) else { continue }
-            var content = event.contentObject
+            guard var content = try StateStore.event(old.tx, room: old.head.nid, type)?.contentObject ?? Self.unsaid[type] else { continue }
             if type == EventType.joinRules, !new.version.knows(joinRule: content["join_rule"]?.stringValue) { content = ["join_rule": "invite"] }
             try new.append(Draft(type, stateKey: "", sender: user, content))
         }
@@ -80,6 +79,10 @@ extension RoomService {
         if first != levels { try new.append(Draft(EventType.powerLevels, stateKey: "", sender: user, levels)) }
     }
 
+    /// What holds where the old room says nothing. The new room says it: its members need not know the defaults of two versions.
+    private static let unsaid: [String: JSONObject] = [
+        EventType.joinRules: ["join_rule": "invite"], EventType.historyVisibility: ["history_visibility": "shared"], EventType.guestAccess: ["guest_access": "forbidden"],
+    ]
     private static let copied = [
         EventType.joinRules, EventType.historyVisibility, EventType.guestAccess, EventType.name, EventType.topic, EventType.avatar,
         EventType.encryption, EventType.serverACL, "m.room.retention", "m.room.policy",

@@ -37,6 +37,8 @@ package struct Config: Sendable {
     package var trustedProxies: [String] = []
     /// Public rooms may be listed without signing in.
     package var publicRoomsWithoutAuth = true
+    /// A user who leaves a room forgets it at once.
+    package var forgetUponLeave = false
     /// The shortest time for which a room's `m.room.retention` may have its messages kept; empty for any.
     package var retentionMin: Int64? = nil
     /// The longest time for which messages are kept in any room; empty for ever, where the room itself says nothing else.
