@@ -77,7 +77,7 @@ extension Accounts: UserDirectory {
         return (session.token, session.device)
     }
     package func endSession(_ c: Context, _ tx: WriteTx, user: UserID, device: DeviceID) throws {
-        try Devices.delete(tx, self, user: user, devices: [device])
+        try Devices.delete(c, tx, self, user: user, devices: [device])
     }
     package func standing(_ tx: ReadTx, _ user: UserID) throws -> Standing? { try AccountStore.standing(tx, user) }
     package func profile(_ tx: ReadTx, _ user: UserID) throws -> Profile { try ProfileStore.profile(tx, user) ?? Profile() }

@@ -1,6 +1,7 @@
 import Accounts
 import Desk
 import Media
+import Push
 import Rooms
 package import ServerKit
 
@@ -9,11 +10,13 @@ struct Features {
     let accounts = Accounts()
     let rooms = RoomService()
     let media = Media()
+    let push = Push()
     let desk = Desk()
 
-    var all: [Feature] { [System.feature, accounts.feature, rooms.feature, media.feature, desk.feature] }
+    var all: [Feature] { [System.feature, accounts.feature, rooms.feature, media.feature, push.feature, desk.feature] }
 
     var ports: Ports {
-        Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts)
+        Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts,
+              push: push, notices: rooms)
     }
 }

@@ -26,7 +26,7 @@ enum Deactivation {
             _ = try c.ports.rooms.setMembership(c, tx, room: room, target: user, membership: "leave", by: user, content: [:], timestamp: nil)
         }
         if let accounts {
-            try Devices.deleteAll(tx, accounts, user: user)
+            try Devices.deleteAll(c, tx, accounts, user: user)
             tx.afterCommit { accounts.cache.forget(user) }
         }
         try ProfileStore.clear(tx, user)

@@ -40,7 +40,7 @@ extension Accounts {
     private func deleteDevice(_ req: Request, _ c: Context) async throws -> Response {
         let user = req.user.userID, id: DeviceID = try req.id("deviceId")
         _ = try await authenticate(c, req, try req.json(), operation: "DELETE /devices/" + id.rawValue)
-        try await c.db.write { tx in try Devices.delete(tx, self, user: user, devices: [id]) }
+        try await c.db.write { tx in try Devices.delete(c, tx, self, user: user, devices: [id]) }
         return .empty
     }
 
@@ -50,7 +50,7 @@ extension Accounts {
         if body["devices"] != nil || body["auth"] == nil { _ = try Self.deviceIDs(body) }
         let proof = try await authenticate(c, req, body, operation: "POST /delete_devices")
         let ids = try Self.deviceIDs(proof.params)
-        try await c.db.write { tx in try Devices.delete(tx, self, user: user, devices: ids) }
+        try await c.db.write { tx in try Devices.delete(c, tx, self, user: user, devices: ids) }
         return .empty
     }
 

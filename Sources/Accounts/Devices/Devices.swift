@@ -8,19 +8,20 @@ enum Devices {
     static let maxNameBytes = 1024
 
     /// Unknown devices are no error.
-    static func delete(_ tx: WriteTx, _ accounts: Accounts, user: UserID, devices: [DeviceID]) throws {
+    static func delete(_ c: Context, _ tx: WriteTx, _ accounts: Accounts, user: UserID, devices: [DeviceID]) throws {
         guard !devices.isEmpty else { return }
         for device in devices {
             try SessionStore.deleteTokens(tx, user, device)
             try ToDeviceStore.deleteAll(tx, user, device)
             try DeviceStore.delete(tx, user, device)
         }
+        try c.ports.push.sessionsEnded(c, tx, user: user, devices: devices)
         let ended = Set(devices)
         tx.afterCommit { accounts.cache.forget(user, devices: ended) }
     }
 
-    static func deleteAll(_ tx: WriteTx, _ accounts: Accounts, user: UserID, except kept: DeviceID? = nil) throws {
-        try delete(tx, accounts, user: user, devices: try DeviceStore.ids(tx, user).filter { $0 != kept })
+    static func deleteAll(_ c: Context, _ tx: WriteTx, _ accounts: Accounts, user: UserID, except kept: DeviceID? = nil) throws {
+        try delete(c, tx, accounts, user: user, devices: try DeviceStore.ids(tx, user).filter { $0 != kept })
     }
 }
 

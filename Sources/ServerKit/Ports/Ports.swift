@@ -10,10 +10,13 @@ package struct Ports: Sendable {
     package var timelines: any RoomReading
     package var media: any MediaStoring
     package var preferences: any Preferences
+    package var push: any PushRules
+    package var notices: any Notices
     package init(sessions: any SessionChecking, users: any UserDirectory, rooms: any RoomWriting, timelines: any RoomReading, media: any MediaStoring,
-                 preferences: any Preferences) {
+                 preferences: any Preferences, push: any PushRules, notices: any Notices) {
         self.sessions = sessions; self.users = users; self.rooms = rooms; self.timelines = timelines; self.media = media
         self.preferences = preferences
+        self.push = push; self.notices = notices
     }
 }
 
