@@ -2,6 +2,7 @@ import Accounts
 import AppService
 import Desk
 import Media
+import Push
 import Rooms
 package import ServerKit
 
@@ -10,13 +11,15 @@ struct Features {
     let accounts = Accounts()
     let rooms = RoomService()
     let media = Media()
+    let push = Push()
     let desk = Desk()
     let appservice = AppService()
 
-    var all: [Feature] { [System.feature, accounts.feature, rooms.feature, media.feature, desk.feature, appservice.feature] }
+    var all: [Feature] { [System.feature, accounts.feature, rooms.feature, media.feature, push.feature, desk.feature, appservice.feature] }
 
     var ports: Ports {
-        var ports = Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts, companions: rooms)
+        var ports = Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts,
+                          companions: rooms, push: push, notices: rooms)
         ports.bridges = appservice
         ports.lookup = rooms
         return ports

@@ -17,7 +17,7 @@ package final class RoomService: Sendable {
 
     /// The feature as App wires it. The parts are listed slice by slice.
     package var feature: Feature {
-        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema], routes: routes,
+        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema, Unread.schema], routes: routes,
                 sync: [Receipts.Source(), Typing.Source(typing: typing)],
                 jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs,
                 start: { [delayed] c in try await c.db.read { try delayed.load($0) } })
@@ -44,6 +44,6 @@ package final class RoomService: Sendable {
     /// What reads rooms.
     private var reading: [Route] {
         SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
-            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes
+            + NotificationRoutes().routes + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes
     }
 }

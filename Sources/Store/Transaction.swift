@@ -14,6 +14,8 @@ package class ReadTx {
     private var isOver = false
     /// The first error of a statement: PostgreSQL refuses all later ones, so SQLite does the same here.
     fileprivate(set) var failure: StoreError?
+    /// Statements run so far: what tests of hot paths count.
+    package private(set) var statementCount = 0
 
     init(_ connection: any Connection) { self.connection = connection }
 
@@ -78,6 +80,7 @@ package class ReadTx {
         precondition(!isOver, "a transaction was used after its closure had returned")
         if let failure { throw failure }
         var rowError: (any Error)?
+        statementCount += 1
         do {
             return try connection.query(sql, binds) { each in
                 do {

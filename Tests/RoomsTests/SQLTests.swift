@@ -7,8 +7,9 @@ import Testing
 
 struct SQLTests {
     static let writing: [String] = EventSQL.all + RoomSQL.all + StateSQL.statements + MembershipSQL.all + AuthSQL.all + WorkSQL.all + RelationSQL.all
-        + UnreadSQL.all + AliasSQL.all + DirectorySQL.all + CompanionSQL.all + Preview.SQL.all + RelationRoutes.SQL.all + Bundles.SQL.all + SyncSQL.all + MessageRoutes.SQL.all
-        + EventStream.SQL.all + Receipts.SQL.all + Purge.SQL.all + SelfDestruction.SQL.all + Retention.SQL.all + SearchIndex.SQL.all + Search.SQL.all + DelayedEvents.SQL.all + Reports.SQL.all + MutualSQL.all
+        + UnreadSQL.all + NoticeSQL.all + AliasSQL.all + DirectorySQL.all + CompanionSQL.all + Preview.SQL.all + RelationRoutes.SQL.all + Bundles.SQL.all + SyncSQL.all
+        + MessageRoutes.SQL.all + EventStream.SQL.all + Receipts.SQL.all + Purge.SQL.all + SelfDestruction.SQL.all + Retention.SQL.all + SearchIndex.SQL.all
+        + Search.SQL.all + DelayedEvents.SQL.all + Reports.SQL.all + MutualSQL.all
 
     @Test(arguments: TestBackend.available) func everyStatementIsValid(backend: TestBackend) async throws {
         let house = try await House(backend: backend)

@@ -8,9 +8,11 @@ extension Ports {
     package static func testing(
         sessions: any SessionChecking = OpenSessions(), users: any UserDirectory = NoUsers(), rooms: any RoomWriting = NoRooms(),
         timelines: any RoomReading = NoTimelines(), media: any MediaStoring = NoMedia(),
-        preferences: any Preferences = NoPreferences(), companions: any Companions = NoCompanions()
+        preferences: any Preferences = NoPreferences(), companions: any Companions = NoCompanions(),
+        push: any PushRules = DefaultRulesOnly(), notices: any Notices = NoNotices()
     ) -> Ports {
-        Ports(sessions: sessions, users: users, rooms: rooms, timelines: timelines, media: media, preferences: preferences, companions: companions)
+        Ports(sessions: sessions, users: users, rooms: rooms, timelines: timelines, media: media, preferences: preferences, companions: companions,
+              push: push, notices: notices)
     }
 }
 
@@ -43,6 +45,27 @@ package struct NoPreferences: Preferences {
     package init() {}
     package func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject? { nil }
     package func setPreference(_ tx: WriteTx, user: UserID, room: RoomID?, type: String, _ content: JSONObject) throws {}
+}
+
+/// Everybody has the default push rules, and nobody a pusher.
+package struct DefaultRulesOnly: PushRules {
+    package init() {}
+    package var generation: Int64 { 0 }
+    package func watches(_ user: UserID) -> Bool { false }
+    package func judge(_ c: Context, _ tx: ReadTx, _ event: PushEvent, for user: UserID, _ around: PushSurroundings) throws -> (verdict: PushVerdict, isOwn: Bool) {
+        (CompiledPushRules(PushRuleSet(), for: user).verdict(event, around), false)
+    }
+    package func notify(_ c: Context, _ tx: WriteTx, room: RoomID, event: EventID, position: Int64, _ verdicts: [(user: UserID, verdict: PushVerdict)]) throws {}
+    package func countChanged(_ c: Context, _ tx: WriteTx, user: UserID) throws {}
+    package func copyRoomRules(_ c: Context, _ tx: WriteTx, user: UserID, from old: RoomID, to new: RoomID) throws {}
+    package func sessionsEnded(_ c: Context, _ tx: WriteTx, user: UserID, devices: [DeviceID]) throws {}
+}
+
+/// There is nothing to be told of.
+package struct NoNotices: Notices {
+    package init() {}
+    package func notice(_ c: Context, _ tx: ReadTx, room: RoomID, event: EventID, for user: UserID) throws -> Notice? { nil }
+    package func unread(_ tx: ReadTx, user: UserID) throws -> Int64 { 0 }
 }
 
 /// There are no rooms.

@@ -19,6 +19,7 @@ enum Devices {
             try DeviceStore.delete(tx, user, device)
         }
         try DeviceLists.announce(c, tx, accounts.deviceLists, user)
+        try c.ports.push.sessionsEnded(c, tx, user: user, devices: devices)
         let ended = Set(devices)
         tx.afterCommit { accounts.cache.forget(user, devices: ended) }
     }

@@ -11,6 +11,7 @@ final class RoomCaches: Sendable {
     static let largestAudience = 2000
     private let auth = Mutex(Bounded<RoomAuth>(limit: 4096))
     private let audiences = Mutex(Bounded<Audience>(limit: 1024))
+    private let watched = Mutex(Bounded<Watched>(limit: 16_384))
 
     func auth(_ room: RoomHead) -> RoomAuth? {
         auth.withLock { $0[room.nid] }.flatMap { $0.pos == room.authPos ? $0 : nil }
@@ -21,6 +22,11 @@ final class RoomCaches: Sendable {
         audiences.withLock { $0[room.nid] }.flatMap { $0.pos == room.memberPos ? $0 : nil }
     }
     func keep(_ value: Audience, for nid: Int64) { audiences.withLock { $0[nid] = value } }
+
+    func watched(_ room: RoomHead, generation: Int64) -> Watched? {
+        watched.withLock { $0[room.nid] }.flatMap { $0.pos == room.memberPos && $0.generation == generation ? $0 : nil }
+    }
+    func keep(_ value: Watched, for nid: Int64) { watched.withLock { $0[nid] = value } }
 
     /// A dictionary that forgets a part of its entries when it is full.
     private struct Bounded<Value: Sendable>: Sendable {
@@ -44,5 +50,5 @@ final class RoomCaches: Sendable {
 struct Audience: Sendable {
     /// The room's `member_pos` when it was read.
     let pos: Int64
-    let members: [(user: UserID, words: Mentions.Words)]
+    let members: [(user: UserID, displayName: String?, words: NameWords)]
 }

@@ -34,6 +34,7 @@ final class RoomWork {
     private var appended: Int64 = 0
     private var readsAuth = false
     private var readAudience: Audience?
+    private var readWatched: Watched?
 
     private init(_ service: RoomService, _ c: Context, _ tx: WriteTx, _ head: RoomHead) throws {
         guard let version = RoomVersion.named(head.version) else { throw RoomDamage(room: head.id, what: "its version is \(head.version)") }
@@ -75,7 +76,7 @@ final class RoomWork {
         let work = try RoomWork(service, c, tx, RoomHead(nid: pos, id: event.roomID, version: version.id, creator: creator, created: event.originServerTS))
         try tx.run(RoomSQL.insert, pos, event.roomID, version.id, creator, event.originServerTS)
         try tx.run(RoomSQL.insertSummary, pos)
-        try work.insert(event, at: pos, thread: nil, relation: nil, verdict: .silent, transaction: nil, previous: nil)
+        try work.insert(event, at: pos, thread: nil, relation: nil, attention: .silent, transaction: nil, previous: nil)
         return work
     }
 
@@ -144,15 +145,14 @@ final class RoomWork {
         }
         var relation: Relation?
         var thread: String?
-        var verdict = Unread.Verdict.silent
         if draft.stateKey == nil {
             relation = Relation(draft.content)
             if let relation { thread = try threadOf(relation, draft) }
         }
-        verdict = Unread.judge(type: draft.type, isState: draft.stateKey != nil, content: draft.content,
-                               mayNotifyRoom: auth.levels.level(of: draft.sender) >= auth.levels.requiredToNotify("room"))
+        let attention = Attention.judge(type: draft.type, stateKey: draft.stateKey, content: draft.content,
+                                        mayNotifyRoom: auth.levels.level(of: draft.sender) >= auth.levels.requiredToNotify("room"))
         let pos = tx.nextPosition()
-        try insert(event, at: pos, thread: thread, relation: relation, verdict: verdict, transaction: draft.transaction, previous: previous)
+        try insert(event, at: pos, thread: thread, relation: relation, attention: attention, transaction: draft.transaction, previous: previous)
         if let text = SearchIndex.text(type: draft.type, stateKey: draft.stateKey, draft.content) { try SearchIndex.add(tx, room: head.nid, pos: pos, text) }
         if draft.stateKey == nil, let at = SelfDestruction.time(draft.content) { try tx.run(SelfDestruction.SQL.insert, pos, at) }
         return event.eventID
@@ -165,10 +165,10 @@ final class RoomWork {
         let content: [UInt8]
     }
 
-    private func insert(_ event: BuiltEvent, at pos: Int64, thread: String?, relation: Relation?, verdict: Unread.Verdict,
+    private func insert(_ event: BuiltEvent, at pos: Int64, thread: String?, relation: Relation?, attention: Attention,
                         transaction: (device: DeviceID, id: String)?, previous: Previous?) throws {
         try tx.run(EventSQL.insert, pos, head.nid, event.eventID, event.type, event.stateKey, event.sender, event.originServerTS, event.depth,
-                   event.contentBytes, event.rest, relation?.event, relation?.type, thread, event.redacts, previous?.pos, verdict.notifies,
+                   event.contentBytes, event.rest, relation?.event, relation?.type, thread, event.redacts, previous?.pos, attention.notifies,
                    transaction?.device, transaction?.id)
         head.depth = event.depth
         head.lastEvent = event.eventID.rawValue
@@ -186,9 +186,7 @@ final class RoomWork {
                 try Summary.update(tx, head.nid, type: event.type, event.content)
             }
         }
-        if verdict.notifies {
-            try Unread.count(tx, room: head.nid, pos: pos, sender: event.sender, thread: thread, verdict.highlights) { try audience() }
-        }
+        try count(event, at: pos, thread: thread, attention)
         appended += 1
         if c.observers.isEmpty { return }
         var content = event.content
@@ -221,6 +219,7 @@ final class RoomWork {
         if joined > 0 { tx.afterCommit { hub.joined(stateKey, room: room) } }
         if joined < 0 {
             try Unread.forget(tx, room: head.nid, user)
+            if c.ports.push.watches(user) { try c.ports.push.countChanged(c, tx, user: user) }
             tx.afterCommit { hub.left(stateKey, room: room) }
         }
     }
@@ -239,12 +238,61 @@ final class RoomWork {
         return out
     }
 
+    // MARK: attention
+
+    private func count(_ event: BuiltEvent, at pos: Int64, thread: String?, _ attention: Attention) throws {
+        var apart: [(user: UserID, verdict: PushVerdict)] = [], told: [(user: UserID, verdict: PushVerdict)] = []
+        if c.ports.push.generation > 0, event.type != EventType.create {
+            let watched = try watched()
+            var seen: PushEvent?, levels: PowerLevels?
+            func judge(_ user: UserID, _ displayName: String?) throws -> (verdict: PushVerdict, isOwn: Bool) {
+                let event = seen ?? PushEvent(type: event.type, stateKey: event.stateKey, sender: event.sender, room: head.id, id: event.eventID, content: event.content)
+                seen = event
+                if levels == nil { levels = try auth().levels }
+                return try c.ports.push.judge(c, tx, event, for: user, PushSurroundings(memberCount: watched.memberCount, displayName: displayName, levels: levels))
+            }
+            for (user, displayName) in watched.users where user != event.sender {
+                let (verdict, isOwn) = try judge(user, displayName)
+                if isOwn {
+                    let usual = attention.verdict(for: user, NameWords(user: user, displayName: displayName))
+                    if usual.notifies != verdict.notifies || usual.highlights != verdict.highlights { apart.append((user, verdict)) }
+                }
+                if verdict.notifies { told.append((user, verdict)) }
+            }
+            if let invited = invited(by: event), c.ports.push.watches(invited) {
+                let verdict = try judge(invited, nil).verdict
+                if verdict.notifies { told.append((invited, verdict)) }
+            }
+        }
+        if attention != .silent || !apart.isEmpty {
+            try Unread.count(tx, room: head.nid, pos: pos, sender: event.sender, thread: thread, attention, apart: apart) { try audience() }
+        }
+        if !told.isEmpty { try c.ports.push.notify(c, tx, room: head.id, event: event.eventID, position: pos, told) }
+        if attention.notifies, c.ports.push.watches(event.sender) { try c.ports.push.countChanged(c, tx, user: event.sender) }
+    }
+
+    private func invited(by event: BuiltEvent) -> UserID? {
+        guard event.type == EventType.member, event.content["membership"]?.stringValue == "invite", let user = event.stateKey, user != event.sender.rawValue else { return nil }
+        return UserID(trusted: user)
+    }
+
+    private func watched() throws -> Watched {
+        let push = c.ports.push, generation = push.generation
+        if let cached = service.caches.watched(head, generation: generation) { return cached }
+        if let readWatched, readWatched.pos == head.memberPos, readWatched.generation == generation { return readWatched }
+        let audience = try audience()
+        let users = audience.members.filter { push.watches($0.user) }.map { (user: $0.user, displayName: $0.displayName) }
+        let watched = Watched(pos: head.memberPos, generation: generation, memberCount: Int64(audience.members.count), users: users)
+        readWatched = watched
+        return watched
+    }
+
     private func audience() throws -> Audience {
         if let cached = service.caches.audience(head) { return cached }
         if let readAudience, readAudience.pos == head.memberPos { return readAudience }
         let members = try tx.all(WorkSQL.audience, head.nid) { row in
-            let user = UserID(trusted: row.text(0))
-            return (user: user, words: Mentions.Words(user: user, displayName: row.textOrNil(1)))
+            let user = UserID(trusted: row.text(0)), name = row.textOrNil(1)
+            return (user: user, displayName: name, words: NameWords(user: user, displayName: name))
         }
         let audience = Audience(pos: head.memberPos, members: members)
         readAudience = audience
@@ -280,11 +328,12 @@ final class RoomWork {
         try tx.run(RoomSQL.advance, head.depth, head.lastEvent, head.lastPos, head.bumpPos, head.authPos, head.memberPos, head.statePos, head.nid)
         tx.touch(.room(head.id.rawValue))
         let (caches, nid, count, metrics) = (service.caches, head.nid, appended, c.metrics)
-        let auth = readsAuth ? loadedAuth : nil, audience = readAudience
+        let auth = readsAuth ? loadedAuth : nil, audience = readAudience, watched = readWatched
         tx.afterCommit {
             metrics.add(.eventsAppended, count)
             if let auth { caches.keep(auth, for: nid) }
             if let audience, audience.members.count <= RoomCaches.largestAudience { caches.keep(audience, for: nid) }
+            if let watched { caches.keep(watched, for: nid) }
         }
     }
 

@@ -49,7 +49,8 @@ package enum Receipts {
         if let old = try tx.first(SQL.position, room.nid, user, kind.rawValue, thread, row: { $0.int(0) }), old >= event.pos { return false }
         let now = c.clock.now
         try tx.run(SQL.put, room.nid, user, kind.rawValue, thread, id, event.pos, now, tx.nextPosition())
-        try Unread.reset(tx, room: room.nid, user, upTo: event.pos, thread.isEmpty ? .all : thread == "main" ? .main : .thread(EventID(trusted: thread)))
+        let isRead = try Unread.reset(tx, room: room.nid, user, upTo: event.pos, thread.isEmpty ? .all : thread == "main" ? .main : .thread(EventID(trusted: thread)))
+        if isRead, c.ports.push.watches(user) { try c.ports.push.countChanged(c, tx, user: user) }
         tx.touch(.room(room.id.rawValue))
         if kind == .read {
             for observer in c.observers { try observer.receiptMoved(c, tx, room: room.id, user: user, event: id, timestamp: now) }

@@ -11,12 +11,14 @@ package struct Ports: Sendable {
     package var media: any MediaStoring
     package var preferences: any Preferences
     package var companions: any Companions
+    package var push: any PushRules
+    package var notices: any Notices
     package var bridges: any Bridging = NoBridges()
     package var lookup: any RoomLookup = NoRoomLookup()
     package init(sessions: any SessionChecking, users: any UserDirectory, rooms: any RoomWriting, timelines: any RoomReading, media: any MediaStoring,
-                 preferences: any Preferences, companions: any Companions) {
+                 preferences: any Preferences, companions: any Companions, push: any PushRules, notices: any Notices) {
         self.sessions = sessions; self.users = users; self.rooms = rooms; self.timelines = timelines; self.media = media
-        self.preferences = preferences; self.companions = companions
+        self.preferences = preferences; self.companions = companions; self.push = push; self.notices = notices
     }
 }
 

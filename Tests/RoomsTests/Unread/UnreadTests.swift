@@ -5,23 +5,6 @@ import Store
 import TestKit
 import Testing
 
-struct MentionsTests {
-    @Test(arguments: [
-        ("hello bob", "bob", true), ("bob", "bob", true), ("bobby", "bob", false), ("hi, bob!", "bob", true), ("kebob", "bob", false),
-        ("kebob bob", "bob", true), ("été bob", "bob", true), ("ébob", "bob", false), ("", "bob", false), ("bob_", "bob", false), ("x", "", false),
-    ]) func wordsAreWhole(body: String, word: String, expected: Bool) {
-        #expect(Mentions.contains(Array(body.utf8), word: Array(word.utf8)) == expected)
-    }
-
-    @Test(arguments: [
-        ("m.room.message", ["body": "hi"], true), ("m.room.encrypted", ["algorithm": "m.megolm.v1.aes-sha2"], true), ("m.reaction", [:], false),
-        ("m.room.message", ["body": "hi", "msgtype": "m.notice"], false), ("m.sticker", [:], true),
-        ("m.room.message", ["body": "* hi", "m.relates_to": ["rel_type": "m.replace", "event_id": "$x"]], false), ("org.example.x", [:], false),
-    ] as [(String, JSONObject, Bool)]) func whatCounts(type: String, content: JSONObject, expected: Bool) {
-        #expect(Unread.judge(type: type, isState: false, content: content, mayNotifyRoom: false).notifies == expected)
-    }
-}
-
 struct UnreadTests {
     private func counts(_ room: Room, _ user: TestUser) throws -> [String: Unread.Counts] {
         let nid = try room.head().nid
