@@ -122,10 +122,11 @@ extension RoomService {
         }
     }
 
-    /// What the old room's users had set for it holds for the new one too: tags, and that it is a direct chat.
+    /// What the old room's users had set for it holds for the new one too: push rules, tags, and that it is a direct chat.
     private func takeAlong(_ c: Context, _ tx: WriteTx, from old: RoomWork, to new: RoomWork) throws {
         let oldID = old.head.id, newID = new.head.id, preferences = c.ports.preferences
         for user in try tx.all(MembershipSQL.joinedUsers, old.head.nid, row: { UserID(trusted: $0.text(0)) }) where user.server == c.serverName {
+            try c.ports.push.copyRoomRules(c, tx, user: user, from: oldID, to: newID)
             if let tags = try preferences.preference(tx, user: user, room: oldID, type: "m.tag") {
                 try preferences.setPreference(tx, user: user, room: newID, type: "m.tag", tags)
             }
