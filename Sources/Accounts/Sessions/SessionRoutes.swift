@@ -9,7 +9,6 @@ extension Accounts {
             Route(.post, "/_matrix/client/v3/logout", auth: .guest, logout),
             Route(.post, "/_matrix/client/v3/logout/all", auth: .guest, logoutAll),
             Route(.get, "/_matrix/client/v3/account/whoami", auth: .guest, whoami),
-            Route(.get, "/_matrix/client/v3/account/3pid", thirdPartyIDs),
             Route(.post, "/_matrix/client/v3/refresh", auth: .none, limit: .login, refresh),
         ]
     }
@@ -29,9 +28,6 @@ extension Accounts {
     private func whoami(_ req: Request, _ c: Context) async throws -> Response {
         .json(["user_id": JSON(req.user.userID), "device_id": JSON(req.user.deviceID), "is_guest": .bool(req.user.isGuest)])
     }
-
-    /// Addresses of other kinds are not bound to accounts.
-    private func thirdPartyIDs(_ req: Request, _ c: Context) async throws -> Response { .json(["threepids": []]) }
 
     private func refresh(_ req: Request, _ c: Context) async throws -> Response {
         let token = try req.json().required(string: "refresh_token", max: 255)
