@@ -23,7 +23,7 @@ package final class RoomService: Sendable {
 
     /// What writes rooms, and what reads their present state.
     private var writing: [Route] {
-        creationRoutes + membershipRoutes + eventRoutes + stateRoutes + aliasRoutes + directoryRoutes
+        creationRoutes + membershipRoutes + thirdPartyInviteRoutes + eventRoutes + stateRoutes + aliasRoutes + directoryRoutes
     }
 
     /// What reads rooms.
