@@ -37,7 +37,7 @@ let package = Package(
         wall("MatrixCore", ["CCrypto"]),
         wall("Store", ["CSQLite", "CPostgres"]),
         wall("ServerKit", ["Store", "MatrixCore", "CCrypto", "CCurl", .product(name: "Logging", package: "swift-log")]),
-        wall("Accounts", base),
+        wall("Accounts", base + [.product(name: "Logging", package: "swift-log")]),
         wall("Rooms", base),
         wall("Media", base + ["CVips", .product(name: "Logging", package: "swift-log")]),
         wall("Push", base + [.product(name: "Logging", package: "swift-log")]),

@@ -20,6 +20,9 @@ package final class Accounts: Sendable {
     let waitingDevices = WaitingDevices()
     let deviceLists = DeviceListBoard()
     let keyCounts = KeyCountCache()
+    let mail = Mails.worker()
+    let unbinding = Unbinding.worker()
+    let sso = SSOProviders()
 
     /// `hashingThreads`: how many passwords are hashed at the same time.
     package init(hashingThreads: Int = 2) { hasher = PasswordHasher(threads: hashingThreads) }
@@ -31,14 +34,17 @@ package final class Accounts: Sendable {
         routes += deviceRoutes + toDeviceRoutes + keyRoutes + keyBackupRoutes + dehydratedDeviceRoutes
         routes += profileRoutes + userDirectoryRoutes + presenceRoutes
         routes += accountDataRoutes + tagRoutes + filterRoutes
+        routes += thirdPartyRoutes + validationRoutes + ssoRoutes + casRoutes + oidcRoutes + fallbackRoutes
         routes += openIDRoutes + capabilityRoutes + whoisRoutes
-        let board = board, waiting = waitingDevices, deviceLists = deviceLists, keyCounts = keyCounts
+        let board = board, waiting = waitingDevices, deviceLists = deviceLists, keyCounts = keyCounts, sso = sso
         return Feature(
-            "accounts", migrations: AccountSchema.migrations + KeySchema.migrations, routes: routes,
+            "accounts", migrations: AccountSchema.migrations + KeySchema.migrations + [ThirdPartyStore.schema, SSOStore.schema], routes: routes,
             sync: [AccountDataSync(), ToDeviceSync(waiting: waiting), PresenceSync(board: board), DeviceListSync(board: deviceLists), KeyCountSync(cache: keyCounts)],
             observers: [DirectoryObserver(), PresenceObserver(board: board), DeviceListObserver(board: deviceLists)],
             jobs: jobs,
             start: { c in
+                try Stage.check(c.config)
+                try sso.load(c.config)
                 try await Presence.load(c, into: board)
                 try await waiting.load(c)
                 deviceLists.begin(at: c.db.position)
@@ -48,6 +54,7 @@ package final class Accounts: Sendable {
     private var jobs: [Job] {
         let seen = seen, board = board, nonces = nonces
         return [
+            mail.job, unbinding.job,
             Job("accounts.seen", every: 60_000) { c in try await seen.flush(c) },
             Job("accounts.presence", every: 10_000) { c in try await Presence.expire(c, board) },
             Job("accounts.cleanup", every: 3_600_000) { c in
@@ -55,6 +62,8 @@ package final class Accounts: Sendable {
                 let now = c.clock.now
                 try await c.db.write { tx in
                     try UIAStore.deleteOld(tx, before: now - UIARules.lifetime)
+                    try ThirdPartyStore.deleteOldSessions(tx, before: now - ThirdPartyRules.lifetime)
+                    try SSOStore.deleteOldAttempts(tx, before: now - SSORules.lifetime)
                     try LoginTokens.deleteExpired(tx, now: now)
                     try OpenIDTokens.deleteExpired(tx, now: now)
                     try ToDeviceStore.deleteOldTransactions(tx, before: now - ToDeviceRules.transactionLifetime)

@@ -38,7 +38,7 @@ package final class RoomService: Sendable {
 
     /// What writes rooms, and what reads their present state.
     private var writing: [Route] {
-        creationRoutes + upgradeRoutes + membershipRoutes + eventRoutes + stateRoutes + aliasRoutes + directoryRoutes
+        creationRoutes + upgradeRoutes + membershipRoutes + thirdPartyInviteRoutes + eventRoutes + stateRoutes + aliasRoutes + directoryRoutes
     }
 
     /// What reads rooms.

@@ -119,3 +119,13 @@ extension TestUser {
 
 let v3 = "/_matrix/client/v3"
 let v1 = "/_matrix/client/v1"
+
+/// A value that a test changes while a server answers by it.
+final class Box: Sendable {
+    private let stored: Mutex<String>
+    init(_ value: String) { stored = Mutex(value) }
+    var value: String {
+        get { stored.withLock { $0 } }
+        set { stored.withLock { $0 = newValue } }
+    }
+}

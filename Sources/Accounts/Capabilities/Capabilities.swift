@@ -15,7 +15,7 @@ extension Accounts {
             "m.room_versions": ["default": .string(c.config.defaultRoomVersion), "available": .object(JSONObject(versions))],
             "m.set_displayname": ["enabled": true],
             "m.set_avatar_url": ["enabled": true],
-            "m.3pid_changes": ["enabled": false],
+            "m.3pid_changes": ["enabled": .bool(c.config.smtpURL != nil)],
             "m.get_login_token": ["enabled": .bool(hasPassword)],
             "m.profile_fields": ["enabled": true],
             "m.forget_forced_upon_leave": ["enabled": .bool(c.config.forgetUponLeave)],

@@ -15,13 +15,17 @@ extension Accounts {
         let proof = try await authenticate(c, req, body, operation: "POST /account/deactivate")
         let erase = try proof.params.bool("erase") ?? false
         let user = req.user.userID
-        try await c.db.write { tx in try Deactivation.deactivate(c, tx, self, user: user, erase: erase) }
-        return .json(["id_server_unbind_result": "no-support"])
+        let published = try await c.db.write { tx in try Deactivation.deactivate(c, tx, self, user: user, erase: erase) }
+        var isWithdrawn = !published.isEmpty
+        for (key, payload) in published where try await !unbinding.doNow(c, key: key, payload: payload) { isWithdrawn = false }
+        return .json(["id_server_unbind_result": .string(isWithdrawn ? "success" : "no-support")])
     }
 }
 
 enum Deactivation {
-    static func deactivate(_ c: Context, _ tx: WriteTx, _ accounts: Accounts?, user: UserID, erase: Bool) throws {
+    /// Gives what is still to be taken from identity servers: `unbinding` does it later, if the caller does not do it now.
+    @discardableResult
+    static func deactivate(_ c: Context, _ tx: WriteTx, _ accounts: Accounts?, user: UserID, erase: Bool) throws -> [(key: String, payload: JSON)] {
         for room in try c.ports.timelines.joinedRooms(tx, user: user) {
             _ = try c.ports.rooms.setMembership(c, tx, room: room, target: user, membership: "leave", by: user, content: [:], timestamp: nil)
         }
@@ -34,7 +38,11 @@ enum Deactivation {
         try FilterStore.deleteAll(tx, user)
         try CrossSigningStore.deleteAll(tx, user)
         try KeyBackupStore.deleteAll(tx, user)
+        let published = try Unbinding.enqueueAll(c, tx, accounts?.unbinding, of: user)
+        try ThirdPartyStore.deleteAll(tx, of: user)
+        try SSOStore.forget(tx, user)
         try tx.run(SQL.deactivate, c.clock.now, erase, user)
+        return published
     }
 
     private enum SQL {

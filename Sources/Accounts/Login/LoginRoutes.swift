@@ -13,7 +13,7 @@ extension Accounts {
     }
 
     private func flows(_ req: Request, _ c: Context) async throws -> Response {
-        .json(["flows": [["type": "m.login.password"], ["type": "m.login.token", "get_login_token": true], ["type": .string(Self.serviceLogin)]]])
+        .json(["flows": .array([["type": "m.login.password"], ["type": "m.login.token", "get_login_token": true], ["type": .string(Self.serviceLogin)]] + sso.flows(c))])
     }
 
     private func login(_ req: Request, _ c: Context) async throws -> Response {
@@ -51,10 +51,10 @@ extension Accounts {
     }
 
     private func userByPassword(_ c: Context, _ body: JSONObject) async throws -> UserID {
-        guard let name = try LoginRules.userName(body) else { throw MatrixError.missingParam("'identifier' is required.") }
+        guard let who = try LoginRules.who(body) else { throw MatrixError.missingParam("'identifier' is required.") }
         let password = try body.required(string: "password", max: PasswordRules.maxBytes)
         let refusal = MatrixError.forbidden("The user name or the password is wrong.")
-        guard let user = AccountStore.localUser(c, named: name) else {
+        guard let user = try await user(c, who) else {
             try await hasher.pretend(c, password)
             throw refusal
         }
@@ -64,6 +64,14 @@ extension Accounts {
             throw isGone ? MatrixError.userDeactivated() : refusal
         }
         return user
+    }
+
+    /// The account that is meant. nil for impossible names and unknown addresses.
+    func user(_ c: Context, _ who: LoginRules.Who) async throws -> UserID? {
+        switch who {
+        case .name(let name): AccountStore.localUser(c, named: name)
+        case .contact(let id): try await c.db.read { tx in try ThirdPartyStore.user(tx, id) }
+        }
     }
 
     private func loginToken(_ req: Request, _ c: Context) async throws -> Response {

@@ -6,18 +6,23 @@ enum LoginRules {
     /// A token of `/login/get_token` is good for two minutes.
     static let tokenLifetime: Int64 = 120_000
 
-    /// Who signs in: `identifier` of type m.id.user, or the old `user` field. nil when neither is there.
-    /// Throws for identifiers that this server does not know of (e-mail, phone).
-    static func userName(_ body: JSONObject) throws(MatrixError) -> String? {
+    enum Who: Sendable, Hashable {
+        case name(String)
+        case contact(ThirdPartyID)
+    }
+
+    /// Who signs in: an `identifier`, or the old fields `user`, `medium` and `address`. nil when none is there.
+    static func who(_ body: JSONObject) throws(MatrixError) -> Who? {
         if let identifier = try body.object("identifier") {
             switch try identifier.required(string: "type", max: 255) {
-            case "m.id.user": return try identifier.required(string: "user", max: 255)
-            case "m.id.thirdparty", "m.id.phone": throw .forbidden("Accounts are not known by e-mail address or phone number here.")
+            case "m.id.user": return .name(try identifier.required(string: "user", max: 255))
+            case "m.id.thirdparty": return .contact(try ThirdPartyID(identifier))
+            case "m.id.phone": throw .forbidden("Accounts are not known by phone number here.")
             default: throw .invalidParam("This type of identifier is not known.")
             }
         }
-        if let user = try body.string("user", max: 255) { return user }
-        if body["medium"] != nil || body["address"] != nil { throw .forbidden("Accounts are not known by e-mail address or phone number here.") }
+        if let user = try body.string("user", max: 255) { return .name(user) }
+        if body["medium"] != nil || body["address"] != nil { return .contact(try ThirdPartyID(body)) }
         return nil
     }
 

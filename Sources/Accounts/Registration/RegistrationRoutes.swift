@@ -109,6 +109,7 @@ extension Accounts {
             } else {
                 user = try AccountStore.create(c, tx, NewAccount(localpart: name, kind: .person, displayName: name), passwordHash: passwordHash)
             }
+            if let address = proof.address { try ThirdPartyStore.add(tx, address, to: user, validated: now, now: now) }
             if let id = proof.session?.id { try UIAStore.finish(tx, id, result: user) }
             guard !wanted.inhibitLogin else { return (user, NewSession?.none) }
             return (user, try Sessions.create(c, tx, self, user: user, device: wanted.device, deviceName: wanted.deviceName, isRefreshable: wanted.isRefreshable))
@@ -131,12 +132,12 @@ extension Accounts {
         return registered(c, user, session)
     }
 
-    /// Open registration asks for nothing; a closed one for a token, if there are any.
-    private func registrationFlows(_ c: Context) async throws -> [[String]] {
-        if c.config.openRegistration { return [["m.login.dummy"]] }
+    /// Open registration asks for nothing but what the settings require; a closed one for a token, if there are any.
+    func registrationFlows(_ c: Context) async throws -> [[String]] {
+        if c.config.openRegistration { return Stage.registration(c.config, token: false) }
         let now = c.clock.now
         guard try await c.db.read({ tx in try RegistrationTokens.exist(tx, now: now) }) else { throw MatrixError.forbidden("Registration is closed on this server.") }
-        return [["m.login.registration_token"]]
+        return Stage.registration(c.config, token: true)
     }
 
     private func registerGuest(_ c: Context, _ body: JSONObject) async throws -> Response {

@@ -83,7 +83,7 @@ extension Accounts {
     /// The user whom a service signs in.
     func userOfService(_ req: Request, _ c: Context, _ body: JSONObject) async throws -> UserID {
         let service = try BridgeSessions.service(c, req)
-        guard let name = try LoginRules.userName(body) else { throw MatrixError.missingParam("'identifier' is required.") }
+        guard case .name(let name) = try LoginRules.who(body) else { throw MatrixError.missingParam("'identifier' of the type m.id.user is required.") }
         guard let user = AccountStore.localUser(c, named: name), c.ports.bridges.covers(service.id, user) else {
             throw MatrixError(403, "M_EXCLUSIVE", "This user is not in the namespace of the application service.")
         }

@@ -9,7 +9,6 @@ extension Accounts {
             Route(.post, "/_matrix/client/v3/logout", auth: .guest, logout),
             Route(.post, "/_matrix/client/v3/logout/all", auth: .guest, logoutAll),
             Route(.get, "/_matrix/client/v3/account/whoami", auth: .guest, whoami),
-            Route(.get, "/_matrix/client/v3/account/3pid", thirdPartyIDs),
             Route(.post, "/_matrix/client/v3/refresh", auth: .none, limit: .login, refresh),
         ]
     }
@@ -31,9 +30,6 @@ extension Accounts {
         if req.user.hasDevice { body["device_id"] = JSON(req.user.deviceID) }
         return .json(.object(body))
     }
-
-    /// Addresses of other kinds are not bound to accounts.
-    private func thirdPartyIDs(_ req: Request, _ c: Context) async throws -> Response { .json(["threepids": []]) }
 
     private func refresh(_ req: Request, _ c: Context) async throws -> Response {
         let token = try req.json().required(string: "refresh_token", max: 255)

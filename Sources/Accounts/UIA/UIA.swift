@@ -21,8 +21,12 @@ enum UIARules {
     static func params(of body: JSONObject, kept: JSONObject?) -> JSONObject {
         var own = body
         own["auth"] = nil
+        own[found] = nil
         return own.isEmpty ? kept ?? own : own
     }
+
+    /// Among the kept parameters: what stages have found out. No client can set it.
+    static let found = "_found"
 }
 
 struct UIASession: Sendable {
@@ -33,6 +37,11 @@ struct UIASession: Sendable {
     var completed: [String]
     /// The account that a registration has made.
     var result: UserID?
+    /// What the stages have found out: the registration token that was shown, the address that was proved.
+    var found: JSONObject {
+        get { params[UIARules.found]?.objectValue ?? [:] }
+        set { params[UIARules.found] = newValue.isEmpty ? nil : .object(newValue) }
+    }
 }
 
 /// What a passed authentication gives the operation.
@@ -40,21 +49,26 @@ struct UIAProof: Sendable {
     var params: JSONObject
     /// nil when all was proved in the first request.
     var session: UIASession?
+    var found: JSONObject
     /// The registration token that was shown.
-    var registrationToken: String?
+    var registrationToken: String? { found["registration_token"]?.stringValue }
+    /// The address that was proved.
+    var address: ThirdPartyID? { ThirdPartyID(found["threepid"]) }
 }
 
 /// The 401 that asks for (more) proof.
 struct UIAChallenge: WireError {
     var session: UIASession
     var flows: [[String]]
+    /// What clients need to know for a stage.
+    var params: JSONObject = [:]
     /// Why the last stage failed.
     var error: MatrixError?
 
     func response(language: String) -> Response {
         var body: JSONObject = [
             "flows": .array(flows.map { ["stages": JSON($0)] }),
-            "params": [:],
+            "params": .object(params),
             "session": .string(session.id),
             "completed": JSON(session.completed),
         ]
@@ -72,10 +86,14 @@ extension Accounts {
     func authenticate(_ c: Context, _ req: Request, _ body: JSONObject, operation: String, needsPassword: Bool = false) async throws -> UIAProof {
         let session = req.user
         // An application service has shown who it is by its token; nobody sits there who could be asked.
-        if session.service != nil { return UIAProof(params: UIARules.params(of: body, kept: nil)) }
-        let hasPassword = try await c.db.read { tx in try AccountStore.account(tx, session.userID)?.passwordHash != nil }
-        guard hasPassword || !needsPassword else { throw MatrixError.forbidden("This account has no password.") }
-        return try await authenticate(c, body, operation: operation, user: session.userID, flows: hasPassword ? [["m.login.password"]] : [["m.login.dummy"]])
+        if session.service != nil { return UIAProof(params: UIARules.params(of: body, kept: nil), found: [:]) }
+        let (hasPassword, providers) = try await c.db.read { tx in
+            (try AccountStore.account(tx, session.userID)?.passwordHash != nil, try SSOStore.providers(tx, of: session.userID))
+        }
+        var flows: [[String]] = hasPassword ? [["m.login.password"]] : []
+        if providers.contains(where: { sso.provider($0, c) != nil }) { flows.append(["m.login.sso"]) }
+        guard !flows.isEmpty || !needsPassword else { throw MatrixError.forbidden("This account has no password.") }
+        return try await authenticate(c, body, operation: operation, user: session.userID, flows: flows.isEmpty ? [["m.login.dummy"]] : flows)
     }
 
     /// Gives the proof, or throws `UIAChallenge`. `keep` are the parameters to remember in place of the body's.
@@ -89,26 +107,26 @@ extension Accounts {
             guard session.operation == operation, session.user == user else {
                 throw MatrixError.forbidden("This authentication session was begun for another operation.")
             }
+            if session.found["denied"] != nil { throw MatrixError.forbidden("The sign-in was made with another account.") }
         }
         let params = keep ?? UIARules.params(of: body, kept: session?.params)
         guard let auth, !auth.isEmpty else { throw try await challenge(c, nil, operation, user, params, flows) }
 
         var completed = session?.completed ?? []
-        var token = session?.params["registration_token"]?.stringValue
+        var found = session?.found ?? [:]
         if let type = try auth.string("type", max: 255), !completed.contains(type) {
-            guard flows.contains(where: { $0.contains(type) }) else {
+            guard flows.contains(where: { $0.contains(type) }) || type == Stage.recaptcha && user == nil && c.config.recaptchaPrivateKey != nil else {
                 throw try await challenge(c, session, operation, user, params, flows, error: .forbidden("This kind of authentication is not offered here."))
             }
             do {
-                let shown = try await complete(c, stage: type, auth, user: user)
-                if let shown { token = shown }
+                found = found.merging(try await complete(c, stage: type, auth, user: user, operation))
             } catch let error as MatrixError where error.status == 401 {
                 throw try await challenge(c, session, operation, user, params, flows, error: error)
             }
             completed.append(type)
             if var known = session {
                 known.completed = completed
-                if let token { known.params["registration_token"] = .string(token) }
+                known.found = found
                 let saved = known
                 try await c.db.write { tx in try UIAStore.update(tx, saved) }
                 session = known
@@ -117,36 +135,40 @@ extension Accounts {
         guard UIARules.isComplete(completed, flows) else {
             var open = session
             if open == nil {
-                var kept = params
-                if let token { kept["registration_token"] = .string(token) }
-                open = UIASession(id: "", operation: operation, user: user, params: kept, completed: completed)
+                var new = UIASession(id: "", operation: operation, user: user, params: params, completed: completed)
+                new.found = found
+                open = new
             }
             throw try await challenge(c, open, operation, user, params, flows)
         }
         // Proof for an existing account serves once. A registration's session lives on: its answer may be lost and asked for again.
         if user != nil, let session { try await c.db.write { tx in try UIAStore.delete(tx, session.id) } }
-        return UIAProof(params: params, session: session, registrationToken: token)
+        return UIAProof(params: params, session: session, found: found)
     }
 
-    /// Checks one stage. A 401 may be tried again; any other error ends the request. Gives the registration token that was shown.
-    private func complete(_ c: Context, stage: String, _ auth: JSONObject, user: UserID?) async throws -> String? {
+    /// Checks one stage. A 401 may be tried again; any other error ends the request. Gives what it found out.
+    private func complete(_ c: Context, stage: String, _ auth: JSONObject, user: UserID?, _ operation: String) async throws -> JSONObject {
         switch stage {
-        case "m.login.dummy": return nil
+        case "m.login.dummy", Stage.terms: return [:]
+        case Stage.email: return ["threepid": try await provedAddress(c, auth, operation == Self.passwordOperation ? .password : .register).json]
+        case Stage.recaptcha:
+            try await checkRecaptcha(c, auth)
+            return [:]
+        case Stage.sso: throw MatrixError(401, "M_FORBIDDEN", "Sign in on the page of this stage first.")
         case "m.login.registration_token":
             let token = try auth.required(string: "token", max: 255)
             let now = c.clock.now
             guard try await c.db.read({ tx in try RegistrationTokens.isValid(tx, token, now: now) }) else {
                 throw MatrixError(401, "M_UNAUTHORIZED", "This registration token is not valid.")
             }
-            return token
+            return ["registration_token": .string(token)]
         case "m.login.password":
             guard let user else { preconditionFailure("a password stage without a user") }
-            let name = try LoginRules.userName(auth)
             // Proof for another account than the session's is no wrong password: it is refused for good.
-            if let name, AccountStore.localUser(c, named: name) != user { throw MatrixError.forbidden("The proof must be for the account that asks.") }
+            if let who = try LoginRules.who(auth), try await self.user(c, who) != user { throw MatrixError.forbidden("The proof must be for the account that asks.") }
             let password = try auth.required(string: "password", max: PasswordRules.maxBytes)
             guard try await isPassword(c, password, of: user) else { throw MatrixError(401, "M_FORBIDDEN", "The password is wrong.") }
-            return nil
+            return [:]
         default: preconditionFailure("a flow names the stage \(stage), which is not built")
         }
     }
@@ -164,13 +186,14 @@ extension Accounts {
 
     private func challenge(_ c: Context, _ session: UIASession?, _ operation: String, _ user: UserID?, _ params: JSONObject, _ flows: [[String]],
                            error: MatrixError? = nil) async throws -> UIAChallenge {
-        if let session, !session.id.isEmpty { return UIAChallenge(session: session, flows: flows, error: error) }
+        let stageParams = Stage.params(c, flows)
+        if let session, !session.id.isEmpty { return UIAChallenge(session: session, flows: flows, params: stageParams, error: error) }
         var new = session ?? UIASession(id: "", operation: operation, user: user, params: params, completed: [])
         new.id = c.entropy.token(24)
         guard JSON.object(new.params).encoded().count <= UIARules.maxParams else { throw MatrixError.tooLarge("The request's parameters are too large.") }
         let saved = new, now = c.clock.now
         try await c.db.write { tx in try UIAStore.insert(tx, saved, now: now) }
-        return UIAChallenge(session: new, flows: flows, error: error)
+        return UIAChallenge(session: new, flows: flows, params: stageParams, error: error)
     }
 }
 

@@ -19,7 +19,7 @@ package struct Setting: Sendable {
     /// `COMPTOIR_SERVER_NAME` for `server_name`.
     package var variable: String { "COMPTOIR_" + key.uppercased() }
 
-    private init<Value>(_ key: String, _ field: String, _ path: any WritableKeyPath<Config, Value> & Sendable, example: String, isSecret: Bool = false,
+    init<Value>(_ key: String, _ field: String, _ path: any WritableKeyPath<Config, Value> & Sendable, example: String, isSecret: Bool = false,
                         _ text: String, expected: String, read: @escaping @Sendable (String) -> Value?) {
         self.key = key; self.field = field; self.example = example; self.text = text; self.isSecret = isSecret
         apply = { config, value in
@@ -30,7 +30,7 @@ package struct Setting: Sendable {
         reset = { $0[keyPath: path] = Config()[keyPath: path] }
     }
 
-    private static func flag(_ key: String, _ field: String, _ path: any WritableKeyPath<Config, Bool> & Sendable, _ text: String) -> Setting {
+    static func flag(_ key: String, _ field: String, _ path: any WritableKeyPath<Config, Bool> & Sendable, _ text: String) -> Setting {
         Setting(key, field, path, example: Config()[keyPath: path] ? "true" : "false", text, expected: "true or false") {
             switch $0.lowercased() {
             case "true", "yes", "on", "1": true
@@ -93,7 +93,7 @@ package struct Setting: Sendable {
                 "trace, debug, info, notice, warning, error.", expected: "trace, debug, info, notice, warning or error") {
             ["trace", "debug", "info", "notice", "warning", "error"].contains($0) ? $0 : nil
         },
-    ]
+    ] + identity
 
     private static let roomVersions = RoomVersion.all.map(\.id)
 
@@ -114,7 +114,7 @@ package struct Setting: Sendable {
         return .some(scheme + rest)
     }
 
-    @Sendable private static func list(_ text: String) -> [String]? {
+    @Sendable static func list(_ text: String) -> [String]? {
         text.split(separator: ",").map { String($0.filter { $0 != " " }) }.filter { !$0.isEmpty }
     }
 

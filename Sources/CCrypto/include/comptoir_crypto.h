@@ -22,6 +22,11 @@ int comptoir_argon2id_hash(uint32_t t, uint32_t m_kib, uint32_t lanes, const uin
                            const uint8_t *salt, size_t salt_length, char *encoded, size_t encoded_length);
 /// 0 when the password fits the encoded hash.
 int comptoir_argon2id_verify(const char *encoded, const uint8_t *password, size_t length);
+/// RSASSA-PKCS1-v1_5 with SHA-256 by a public key of modulus `n` and exponent `e` (big-endian); 1 valid, 0 invalid or no such key.
+int comptoir_rs256_verify(const uint8_t *n, size_t n_length, const uint8_t *e, size_t e_length,
+                          const uint8_t *data, size_t length, const uint8_t *signature, size_t signature_length);
+/// ECDSA on P-256 with SHA-256; the signature is r and s, 32 bytes each. 1 valid, 0 invalid or no such key.
+int comptoir_es256_verify(const uint8_t *x32, const uint8_t *y32, const uint8_t *data, size_t length, const uint8_t *signature64);
 /// Constant time; 1 when equal.
 int comptoir_equal(const uint8_t *a, const uint8_t *b, size_t length);
 #endif

@@ -128,3 +128,18 @@ private enum Crypto {
         }
     }
 }
+
+/// Signatures of JSON Web Tokens (RFC 7518).
+package enum WebSignature {
+    /// RSASSA-PKCS1-v1_5 with SHA-256; keys of 2048 to 8192 bits. False too for a key that cannot be read.
+    package static func verifyRS256(_ signature: [UInt8], of message: [UInt8], modulus: [UInt8], exponent: [UInt8]) -> Bool {
+        guard (256...1025).contains(modulus.count), (1...8).contains(exponent.count) else { return false }
+        return comptoir_rs256_verify(modulus, modulus.count, exponent, exponent.count, message, message.count, signature, signature.count) == 1
+    }
+
+    /// ECDSA on P-256 with SHA-256; the signature is r and s, 32 bytes each. False too for a point that is not on the curve.
+    package static func verifyES256(_ signature: [UInt8], of message: [UInt8], x: [UInt8], y: [UInt8]) -> Bool {
+        guard signature.count == 64, x.count == 32, y.count == 32 else { return false }
+        return comptoir_es256_verify(x, y, message, message.count, signature) == 1
+    }
+}

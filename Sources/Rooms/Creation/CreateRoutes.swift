@@ -7,10 +7,18 @@ extension RoomService {
         [
             Route(.post, "/_matrix/client/v3/createRoom", limit: .roomCreation) { request, c in
                 try request.refuseVisitors()
-                let plan = try Self.plan(try request.json(), request.user.userID, c)
-                if let alias = plan.alias { try c.ports.bridges.check(alias, by: request.user.service) }
-                for user in plan.creation.invite { _ = try await c.ports.bridges.find(c, user: user) }
+                let body = try request.json(), user = request.user.userID
+                var draft = try Self.plan(body, user, c), promised: [ThirdPartyInvite] = []
+                if let alias = draft.alias { try c.ports.bridges.check(alias, by: request.user.service) }
+                for target in draft.creation.invite { _ = try await c.ports.bridges.find(c, user: target) }
+                for invite in try Self.thirdPartyInvites(body) {
+                    guard let target = try await invite.user(c) else { promised.append(invite); continue }
+                    if !draft.creation.invite.contains(target) { draft.creation.invite.append(target) }
+                }
+                let plan = draft
                 let room = try await c.db.write { try self.create(c, $0, plan) }
+                // The identity server wants to know the room: these follow it.
+                for invite in promised { try await self.promise(c, invite, in: room, by: user) }
                 var answer: JSONObject = ["room_id": JSON(room)]
                 answer["room_alias"] = plan.alias.map { JSON($0) }
                 return .json(.object(answer))
@@ -18,12 +26,18 @@ extension RoomService {
         ]
     }
 
+    private static func thirdPartyInvites(_ body: JSONObject) throws -> [ThirdPartyInvite] {
+        try (try body.array("invite_3pid", max: 20) ?? []).map { entry in
+            guard let object = entry.objectValue, let invite = try ThirdPartyInvite(object) else { throw MatrixError.badJSON("An entry of 'invite_3pid' names no address.") }
+            return invite
+        }
+    }
+
     private static func plan(_ body: JSONObject, _ creator: UserID, _ c: Context) throws -> RoomPlan {
         let visibility = try body.string("visibility") ?? "private"
         guard visibility == "public" || visibility == "private" else { throw MatrixError.invalidParam("'visibility' must be public or private.") }
         let version = try body.string("room_version")
         _ = try Self.version(c, version)
-        if let invites = try body.array("invite_3pid"), !invites.isEmpty { throw noThirdPartyInvites }
 
         var creation = RoomCreation(creator: creator, version: version)
         creation.preset = try body.string("preset") ?? (visibility == "public" ? Preset.publicChat : .privateChat).rawValue

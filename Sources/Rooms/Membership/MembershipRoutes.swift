@@ -58,6 +58,10 @@ extension RoomService {
         _ = try Self.reason(body)
         let content = body.filter { $0.key != "third_party_signed" && $0.key != "membership" }
         try await Self.lookUp(c, name)
+        if let signed = try body.object("third_party_signed") {
+            guard signed["mxid"]?.stringValue == session.userID.rawValue else { throw MatrixError.forbidden("The invite was signed for another user.") }
+            try await exchange(c, signed, in: try await c.db.read { try Self.resolve($0, name) })
+        }
         let room = try await c.db.write { tx in
             let room = try Self.resolve(tx, name)
             guard let head = try RoomStore.head(tx, room) else { throw MatrixError.notFound("There is no room \(name).") }
@@ -87,7 +91,10 @@ extension RoomService {
         try request.refuseVisitors()
         let room: RoomID = try request.id("roomId"), user = request.user.userID
         let body = try request.json()
-        if body["user_id"] == nil, body["medium"] != nil || body["address"] != nil { throw Self.noThirdPartyInvites }
+        if let promised = try ThirdPartyInvite(body) {
+            try await invite(c, promised, to: room, by: user, content: try Self.reason(body))
+            return .empty
+        }
         guard let target: UserID = try body.id("user_id") else { throw MatrixError.missingParam("'user_id' is required.") }
         let content = try Self.reason(body)
         // An application service may have to make the user first; whether it does is no condition.
@@ -97,8 +104,6 @@ extension RoomService {
         }
         return .empty
     }
-
-    static let noThirdPartyInvites = MatrixError(403, "M_THREEPID_DENIED", "This server does not invite by e-mail address or telephone number.")
 
     private func leave(_ request: Request, _ c: Context) async throws -> Response {
         let room: RoomID = try request.id("roomId"), user = request.user.userID

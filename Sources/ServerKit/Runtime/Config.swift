@@ -45,6 +45,46 @@ package struct Config: Sendable {
     package var retentionMax: Int64? = nil
     /// trace, debug, info, notice, warning, error.
     package var logLevel = "info"
+    /// Mail server for confirmations and password resets, smtp://HOST:PORT or smtps://HOST:PORT. Empty: no mail is sent.
+    package var smtpURL: String? = nil
+    /// Name to sign in to the mail server with; empty for none.
+    package var smtpUser: String? = nil
+    /// Password of the mail server.
+    package var smtpPassword: String? = nil
+    /// The connection to the mail server must be encrypted (by STARTTLS where it is smtp://).
+    package var smtpTLS = true
+    /// Sender of mails: an address, or a name with the address in angle brackets.
+    package var mailFrom: String? = nil
+    /// What a registration needs besides: email, recaptcha, terms.
+    package var registrationRequires: [String] = []
+    /// Public key of reCAPTCHA or of a service that is compatible with it.
+    package var recaptchaPublicKey: String? = nil
+    /// Private key of the same.
+    package var recaptchaPrivateKey: String? = nil
+    /// Where the answers to it are checked.
+    package var recaptchaURL = "https://www.google.com/recaptcha/api/siteverify"
+    /// Page of the terms of service, for `registration_requires = terms`.
+    package var termsURL: String? = nil
+    /// Version of the terms of service.
+    package var termsVersion = "1.0"
+    /// Single sign-on: address of a CAS server.
+    package var casURL: String? = nil
+    /// Single sign-on: files that each describe an OpenID Connect provider, in JSON.
+    package var oidcProviders: [String] = []
+    /// Web addresses of clients that get a login token without asking the user once more.
+    package var ssoClients: [String] = []
+    /// Pages that a message names are fetched for a preview.
+    package var urlPreviews = true
+    /// TURN servers for calls, such as turn:turn.example.org?transport=udp.
+    package var turnURIs: [String] = []
+    /// Secret shared with the TURN servers (static-auth-secret of coturn).
+    package var turnSecret: String? = nil
+    /// Seconds for which TURN credentials are good.
+    package var turnLifetime = 86_400
+    /// LiveKit service for calls of many (MatrixRTC).
+    package var livekitURL: String? = nil
+    /// Who helps with this server: e-mail addresses, Matrix user ids, and a page.
+    package var support: [String] = []
     /// Demo: what the start page shows to sign in with. Empty outside `comptoir demo`.
     package var demoSignIns: [DemoSignIn] = []
     /// Key of the inbox whose widget the start page shows.

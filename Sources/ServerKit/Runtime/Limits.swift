@@ -3,7 +3,7 @@ import Synchronization
 
 /// How much of a kind of request one user or address may do. A token bucket: `burst` at once, `perSecond` refilled.
 package enum LimitClass: String, Sendable, Hashable, CaseIterable {
-    case none, standard, sync, message, roomCreation, login, registration, media, search, widget, contactForm
+    case none, standard, sync, message, roomCreation, login, registration, media, search, widget, contactForm, mail
 
     var rule: (perSecond: Double, burst: Double) {
         switch self {
@@ -18,6 +18,7 @@ package enum LimitClass: String, Sendable, Hashable, CaseIterable {
         case .search: (2, 20)
         case .widget: (2, 30)
         case .contactForm: (0.02, 5)
+        case .mail: (0.005, 5)   // by address: nobody's mailbox is flooded
         }
     }
 }

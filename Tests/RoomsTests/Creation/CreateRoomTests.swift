@@ -100,7 +100,7 @@ struct CreateRoomTests {
         (["visibility": "secret"], 400, "M_INVALID_PARAM"),
         (["invite": ["bob"]], 400, "M_INVALID_PARAM"),
         (["invite": "bob"], 400, "M_BAD_JSON"),
-        (["invite_3pid": [["medium": "email"]]], 403, "M_THREEPID_DENIED"),
+        (["invite_3pid": [["medium": "email"]]], 400, "M_MISSING_PARAM"),
         (["initial_state": [["type": "m.x", "content": 3]]], 400, "M_BAD_JSON"),
         (["initial_state": [["content": [:]]]], 400, "M_MISSING_PARAM"),
         (["power_level_content_override": ["users_default": "ten"]], 400, "M_BAD_JSON"),
