@@ -15,7 +15,8 @@ server=(build-essential pkg-config git ca-certificates libsqlite3-dev libpq-dev 
 web=(python3-venv esbuild brotli fonts-inter)
 case $profile in
 demo)  packages=("${server[@]}" "${web[@]}") lists=(scripts/requirements-web.txt) ;;
-test)  packages=("${server[@]}" "${web[@]}" chromium fonts-noto-color-emoji postgresql sqlite3 procps ngircd)
+test)  packages=("${server[@]}" "${web[@]}" chromium fonts-noto-color-emoji postgresql sqlite3 procps
+                 ngircd nheko xvfb xdotool imagemagick)
        lists=(scripts/requirements-web.txt acceptance/requirements.txt) ;;
 bench) packages=("${server[@]}" golang-go python3) lists=() ;;
 *)     sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
