@@ -84,7 +84,7 @@ private struct Client: Sendable {
 
 @Suite struct SyncConvergenceTests {
     /// For random histories of actions, a client that follows by incremental syncs knows what a fresh client knows.
-    @Test(arguments: TestBackend.available, [1, 2, 3, 4, 5, 6, 7, 8] as [UInt64])
+    @Test(arguments: TestBackend.available, [1, 2, 3, 4, 5, 6, 7, 179] as [UInt64])
     func incrementalEqualsFresh(backend: TestBackend, seed: UInt64) async throws {
         let accounts = Accounts(), rooms = RoomService()
         let app = try await TestApp([accounts.feature, rooms.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts), backend: backend, seed: seed)
