@@ -73,7 +73,8 @@ extension Database {
     }
 
     private func shrink() async throws {
-        func number(_ name: String) async throws -> Int64 { try await read { try $0.connection.firstInt("PRAGMA \(name)") ?? 0 } }
+        // The writer is asked: a reader knows the file's mode only from when it opened it.
+        func number(_ name: String) async throws -> Int64 { try await write { try $0.connection.firstInt("PRAGMA \(name)") ?? 0 } }
         if try await number("auto_vacuum") == 2 {
             // A step may find the free pages gone to a write that came between: then there is nothing left to do.
             while try await number("freelist_count") > 0 { try await write { try $0.connection.execute("PRAGMA incremental_vacuum(500)") } }

@@ -8,7 +8,7 @@ enum HistorySchema {
             CREATE INDEX event_room_thread ON event (room_nid, thread, pos) WHERE thread IS NOT NULL;
             """),
         Migration(37, "the end of history", """
-            ALTER TABLE room ADD COLUMN purged_pos INTEGER NOT NULL DEFAULT 0; -- what was before this position is gone
+            ALTER TABLE room ADD COLUMN purged_pos INTEGER NOT NULL DEFAULT 0; -- change position of the last purge
             CREATE TABLE purge (
                 id TEXT NOT NULL PRIMARY KEY,
                 room_nid INTEGER NOT NULL,

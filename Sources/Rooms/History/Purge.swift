@@ -50,7 +50,7 @@ enum Purge {
     /// What was counted as unread and is gone is not unread any more; whoever syncs from before hears of a gap.
     private static func finish(_ tx: WriteTx, room nid: Int64, end: Int64) throws {
         for user in try tx.all(SQL.unreadUsers, nid, row: { UserID(trusted: $0.text(0)) }) { try Unread.reset(tx, room: nid, user, upTo: end - 1, .all) }
-        try tx.run(SQL.mark, end, nid)
+        try tx.run(SQL.mark, tx.nextPosition(), nid)
         if let room = try RoomStore.head(tx, nid: nid) { tx.touch(.room(room.id.rawValue)) }
     }
 
@@ -69,7 +69,7 @@ enum Purge {
         static let dropExpiry = "DELETE FROM event_expiry WHERE pos >= ?1 AND pos <= ?2 AND pos IN (SELECT pos FROM event WHERE room_nid = ?3 AND pos >= ?1 AND pos <= ?2)"
         static let dropEvents = "DELETE FROM event WHERE room_nid = ? AND pos >= ? AND pos <= ?"
         static let unreadUsers = "SELECT m.user_id FROM membership m WHERE m.room_nid = ? AND m.membership = 'join' ORDER BY m.pos"
-        static let mark = "UPDATE room SET purged_pos = CASE WHEN purged_pos < ?1 THEN ?1 ELSE purged_pos END WHERE room_nid = ?2"
+        static let mark = "UPDATE room SET purged_pos = ? WHERE room_nid = ?"
         static let order = "INSERT INTO purge (id, room_nid, before_pos, status, created) VALUES (?, ?, ?, 'active', ?)"
         static let active = "SELECT id, room_nid, before_pos FROM purge WHERE status = 'active' ORDER BY created"
         static let end = "UPDATE purge SET status = ?, error = ? WHERE id = ?"

@@ -46,7 +46,7 @@ struct SyncReader {
         for membership in joined {
             let part = answer.parts.rooms.removeValue(forKey: membership.room)
             let isFresh = fresh.contains(membership.room)
-            guard isFresh || part != nil || membership.lastPos > (since?.position ?? 0) else { continue }
+            guard isFresh || part != nil || max(membership.lastPos, membership.purgedPos) > (since?.position ?? 0) else { continue }
             if let data = try joinedRoom(tx, membership, isFresh: isFresh, now: now, part, ignored) { answer.joined.append((membership.room, data)) }
         }
         answer.parts.rooms.removeAll()   // of rooms that the filter leaves out
@@ -63,7 +63,7 @@ struct SyncReader {
         let room: RoomID
         /// Of the room's last event.
         let lastPos: Int64
-        /// What was before is gone.
+        /// When the room's history was last purged, as a change position.
         let purgedPos: Int64
         init(_ row: Row) {
             member = Member(row)
@@ -94,7 +94,7 @@ struct SyncReader {
         }
         let from = isFresh ? 0 : since?.position ?? 0
         var page = try timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh, ignored)
-        // A part of what came since was deleted: to the client that is a gap like any other.
+        // A part of what the client knows, or of what came since, was deleted: to the client that is a gap like any other.
         if !isFresh, from < membership.purgedPos { page.limited = true }
         let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, to: now.position)
         data.timeline = try encode(tx, room, page, member, isFresh: isFresh)

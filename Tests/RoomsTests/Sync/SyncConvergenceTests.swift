@@ -20,6 +20,7 @@ private struct Client: Sendable {
     var token: String?
     var rooms: [String: Room] = [:]
     var invites: Set<String> = []
+    var knocks: Set<String> = []
     var accountData: [String: JSON] = [:]
 
     mutating func apply(_ answer: JSON) throws {
@@ -28,6 +29,7 @@ private struct Client: Sendable {
         let sections = answer["rooms"]
         for (id, data) in sections?["join"]?.objectValue ?? [:] {
             invites.remove(id)
+            knocks.remove(id)
             var room = rooms[id] ?? Room()
             let timeline = data["timeline"]?["events"]?.arrayValue ?? []
             // A gap: what was known of the timeline is dropped, the state goes on.
@@ -51,7 +53,9 @@ private struct Client: Sendable {
             rooms[id] = room
         }
         for (id, _) in sections?["invite"]?.objectValue ?? [:] { invites.insert(id); rooms[id] = nil }
-        for (id, _) in sections?["leave"]?.objectValue ?? [:] { invites.remove(id); rooms[id] = nil }
+        for (id, _) in sections?["knock"]?.objectValue ?? [:] { knocks.insert(id); rooms[id] = nil; invites.remove(id) }
+        for (id, _) in sections?["invite"]?.objectValue ?? [:] { knocks.remove(id) }
+        for (id, _) in sections?["leave"]?.objectValue ?? [:] { invites.remove(id); knocks.remove(id); rooms[id] = nil }
     }
 
     /// What differs from a client that has just signed in.
@@ -59,6 +63,7 @@ private struct Client: Sendable {
         var found: [String] = []
         if Set(rooms.keys) != Set(fresh.rooms.keys) { found.append("rooms: \(rooms.keys.sorted()) against \(fresh.rooms.keys.sorted())") }
         if invites != fresh.invites { found.append("invites: \(invites.sorted()) against \(fresh.invites.sorted())") }
+        if knocks != fresh.knocks { found.append("knocks: \(knocks.sorted()) against \(fresh.knocks.sorted())") }
         if accountData != fresh.accountData { found.append("account data") }
         for (id, mine) in rooms {
             guard let theirs = fresh.rooms[id] else { continue }
@@ -79,10 +84,10 @@ private struct Client: Sendable {
 
 @Suite struct SyncConvergenceTests {
     /// For random histories of actions, a client that follows by incremental syncs knows what a fresh client knows.
-    @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
-    func incrementalEqualsFresh(seed: UInt64) async throws {
+    @Test(arguments: TestBackend.available, [1, 2, 3, 4, 5, 6, 7, 179] as [UInt64])
+    func incrementalEqualsFresh(backend: TestBackend, seed: UInt64) async throws {
         let accounts = Accounts(), rooms = RoomService()
-        let app = try await TestApp([accounts.feature, rooms.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms), seed: seed)
+        let app = try await TestApp([accounts.feature, rooms.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts), backend: backend, seed: seed)
         let chance = SeededEntropy(seed &* 977)
         func roll(_ n: Int) -> Int { Int(chance.bytes(2).reduce(0) { $0 << 8 | UInt32($1) }) % n }
         var clients: [Client] = []
@@ -93,7 +98,9 @@ private struct Client: Sendable {
             app.clock.advance(Int64(roll(5000)))
             let actor = clients[roll(clients.count)].user, other = clients[roll(clients.count)].user
             let room = known.isEmpty ? "" : Percent.encode(known[roll(known.count)])
-            switch known.isEmpty ? 0 : roll(16) {
+            func call(_ method: Method, _ rest: String, _ json: JSON = [:]) async { await app.call(method, "/_matrix/client/v3/rooms/\(room)" + rest, as: actor, json: json) }
+            func seen() -> String? { clients.first { $0.user == actor }?.rooms[Percent.decode(room) ?? ""]?.events.randomElement(roll).map { Percent.encode($0) } }
+            switch known.isEmpty ? 0 : roll(26) {
             case 0 where known.count < 4:
                 let made = await app.call(.post, "/_matrix/client/v3/createRoom", as: actor, json: ["preset": roll(2) == 0 ? "public_chat" : "private_chat", "name": "room"])
                 known.append(try #require(try made.expect(200)["room_id"]?.stringValue))
@@ -109,6 +116,23 @@ private struct Client: Sendable {
                     await app.call(.post, "/_matrix/client/v3/rooms/\(room)/receipt/\(roll(3) == 0 ? "m.read.private" : "m.read")/\(Percent.encode(last))", as: actor, json: [:])
                 }
             case 10: await app.call(.put, "/_matrix/client/v3/profile/\(actor.path)/displayname", as: actor, json: ["displayname": .string("name \(step)")])
+            case 11: await call(.post, "/ban", ["user_id": .string(other.id.rawValue)])
+            case 12: await call(.post, "/unban", ["user_id": .string(other.id.rawValue)])
+            case 13: await call(.put, "/state/m.room.join_rules", ["join_rule": .string(["public", "invite", "knock"][roll(3)])])
+            case 14: await app.call(.post, "/_matrix/client/v3/knock/\(room)", as: actor, json: [:])
+            case 15: if let event = seen() { await call(.put, "/redact/\(event)/r\(step)", [:]) }
+            case 16: await call(.post, "/forget")
+            case 17: await app.call(.put, "/_matrix/client/v3/user/\(actor.path)/rooms/\(room)/tags/m.favourite", as: actor, json: ["order": .int(Int64(step))])
+            case 18: if let event = seen() { await call(.post, "/read_markers", ["m.fully_read": .string(Percent.decode(event) ?? ""), "m.read": .string(Percent.decode(event) ?? "")]) }
+            case 19 where roll(3) == 0 && known.count < 6:
+                let made = await app.call(.post, "/_matrix/client/v3/rooms/\(room)/upgrade", as: actor, json: ["new_version": "11"])
+                if let new = made.json?["replacement_room"]?.stringValue { known.append(new) }
+            case 20 where roll(3) == 0: try await purge(app, Percent.decode(room) ?? "")
+            case 21:
+                if let event = seen() {
+                    let relation: JSON = ["rel_type": .string(["m.thread", "m.replace"][roll(2)]), "event_id": .string(Percent.decode(event) ?? "")]
+                    await call(.put, "/send/m.room.message/x\(step)", ["body": "related", "msgtype": "m.text", "m.new_content": ["body": "b"], "m.relates_to": relation])
+                }
             default:
                 for n in 0...roll(5) {
                     await app.call(.put, "/_matrix/client/v3/rooms/\(room)/send/m.room.message/t\(step)-\(n)", as: actor,
@@ -129,10 +153,26 @@ private struct Client: Sendable {
         }
     }
 
+    /// Deletes what is old in a room, as an administrator's purge does.
+    private func purge(_ app: TestApp, _ room: String) async throws {
+        let c = app.context
+        try await c.db.write { tx in
+            guard let head = try RoomStore.head(tx, RoomID(trusted: room)) else { return }
+            let events = try EventStore.page(tx, room: head.nid, newestFirst: true, limit: 6)
+            guard let end = events.last?.pos else { return }
+            try tx.run(Purge.SQL.order, c.entropy.token(12), head.nid, min(end, head.lastPos), c.clock.now)
+        }
+        try await app.run(job: "purge history")
+    }
+
     private func sync(_ client: inout Client, _ app: TestApp, limit: Int) async throws {
         let filter = Percent.encode(#"{"room":{"timeline":{"limit":\#(limit)}}}"#)
         let since = client.token.map { "&since=\($0)" } ?? ""
         let answer = await app.call(.get, "/_matrix/client/v3/sync?timeout=0&filter=\(filter)\(since)", as: client.user)
         try client.apply(try answer.expect(200))
     }
+}
+
+extension Array {
+    fileprivate func randomElement(_ roll: (Int) -> Int) -> Element? { isEmpty ? nil : self[roll(count)] }
 }
