@@ -32,7 +32,7 @@ package final class Accounts: Sendable {
         routes += deviceRoutes + toDeviceRoutes
         routes += profileRoutes + userDirectoryRoutes + presenceRoutes
         routes += accountDataRoutes + tagRoutes + filterRoutes
-        routes += thirdPartyRoutes + validationRoutes + ssoRoutes + casRoutes + oidcRoutes + fallbackRoutes
+        routes += thirdPartyRoutes + validationRoutes + ssoRoutes + casRoutes + oidcRoutes + fallbackRoutes + callRoutes
         routes += openIDRoutes + capabilityRoutes + whoisRoutes
         let board = board, waiting = waitingDevices, sso = sso
         return Feature(
