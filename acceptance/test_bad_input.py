@@ -85,6 +85,10 @@ class Attack:
             return answer
 
 
+# A browser opens these: what is wrong is said on a page.
+PAGES = ("/_comptoir/email/confirm", "/_comptoir/oidc/callback")
+
+
 def fault(answer: httpx.Response) -> str | None:
     """What is wrong with an answer, whatever was asked."""
     if answer.status_code >= 500:
@@ -92,6 +96,8 @@ def fault(answer: httpx.Response) -> str | None:
     if answer.status_code < 400:
         return None
     kind = answer.headers.get("content-type", "")
+    if kind.startswith("text/html") and answer.request.url.path in PAGES:
+        return None if "default-src 'none'" in answer.headers.get("content-security-policy", "") else "a page without a policy"
     try:
         body = answer.json()
     except ValueError:

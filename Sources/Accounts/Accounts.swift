@@ -34,7 +34,7 @@ package final class Accounts: Sendable {
         routes += deviceRoutes + toDeviceRoutes + keyRoutes + keyBackupRoutes + dehydratedDeviceRoutes
         routes += profileRoutes + userDirectoryRoutes + presenceRoutes
         routes += accountDataRoutes + tagRoutes + filterRoutes
-        routes += thirdPartyRoutes + validationRoutes + ssoRoutes + casRoutes + oidcRoutes + fallbackRoutes
+        routes += thirdPartyRoutes + validationRoutes + ssoRoutes + casRoutes + oidcRoutes + fallbackRoutes + callRoutes
         routes += openIDRoutes + capabilityRoutes + whoisRoutes
         let board = board, waiting = waitingDevices, deviceLists = deviceLists, keyCounts = keyCounts, sso = sso
         return Feature(

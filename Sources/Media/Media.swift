@@ -21,9 +21,12 @@ package final class Media: MediaStoring {
     package var storing: any MediaStoring { self }
 
     package var feature: Feature {
-        Feature("media", migrations: Self.migrations, routes: routes, jobs: [
+        Feature("media", migrations: Self.migrations + [Self.previewSchema], routes: routes + previewRoutes, jobs: [
             Job("media.sweep", every: 24 * 3_600_000) { c in try await self.sweep(c) },
-            Job("media.reservations", every: 3_600_000) { c in try await self.forgetReservations(c) },
+            Job("media.reservations", every: 3_600_000) { c in
+                try await self.forgetReservations(c)
+                try await self.forgetPreviews(c)
+            },
         ], start: { c in
             try Thumbnailer.start()
             try c.mediaFiles.prepare()

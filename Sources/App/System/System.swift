@@ -49,7 +49,7 @@ enum System {
     static let routes: [Route] = [
         Route(.get, "/_matrix/client/versions", auth: .none, limit: .none, versions),
         Route(.get, "/.well-known/matrix/client", auth: .none, limit: .none, wellKnown),
-        Route(.get, "/.well-known/matrix/support", auth: .none, limit: .none) { _, _ in throw MatrixError.notFound("No contact is configured.") },
+        Route(.get, "/.well-known/matrix/support", auth: .none, limit: .none, support),
         Route(.get, "/_comptoir/health", auth: .none, limit: .none, health),
         Route(.get, "/_comptoir/metrics", auth: .none, limit: .none, metrics),
         Route(.get, "/_comptoir/start", auth: .none, limit: .standard, start),
@@ -80,7 +80,22 @@ enum System {
 
     /// GET /.well-known/matrix/client: where clients reach this server.
     static let wellKnown: Route.Handler = { request, c in
-        .json(["m.homeserver": ["base_url": .string(publicURL(request, c))]])
+        var body: JSONObject = ["m.homeserver": ["base_url": .string(publicURL(request, c))]]
+        if let url = c.config.livekitURL { body["org.matrix.msc4143.rtc_foci"] = [["type": "livekit", "livekit_service_url": .string(url)]] }
+        return .json(.object(body))
+    }
+
+    /// GET /.well-known/matrix/support: who helps. https://spec.matrix.org/latest/client-server-api/#getwell-knownmatrixsupport
+    static let support: Route.Handler = { _, c in
+        guard !c.config.support.isEmpty else { throw MatrixError.notFound("No contact is configured.") }
+        var body: JSONObject = [:], contacts: [JSON] = []
+        for entry in c.config.support {
+            if entry.hasPrefix("https://") || entry.hasPrefix("http://") { body["support_page"] = .string(entry) } else {
+                contacts.append(["role": "m.role.admin", entry.hasPrefix("@") ? "matrix_id" : "email_address": .string(entry)])
+            }
+        }
+        if !contacts.isEmpty { body["contacts"] = .array(contacts) }
+        return .json(.object(body))
     }
 
     /// GET /_comptoir/health: 200 when the database answers, 503 otherwise.
