@@ -9,14 +9,15 @@ package final class RoomService: Sendable {
     let caches = RoomCaches()
     let typing = Typing()
     let lazyMembers = LazyMembers()
+    let sliding = SlidingSync()
 
     package init() {}
 
     /// The feature as App wires it. The parts are listed slice by slice.
     package var feature: Feature {
-        Feature("rooms", migrations: EventSchema.migrations + [Receipts.schema], routes: routes,
+        Feature("rooms", migrations: EventSchema.migrations + [Receipts.schema] + SlidingSchema.migrations, routes: routes,
                 sync: [Receipts.Source(), Typing.Source(typing: typing)],
-                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }])
+                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + sliding.jobs)
     }
 
     var routes: [Route] { writing + reading }
@@ -28,6 +29,6 @@ package final class RoomService: Sendable {
 
     /// What reads rooms.
     private var reading: [Route] {
-        SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
+        SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + sliding.routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
     }
 }

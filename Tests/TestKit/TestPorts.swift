@@ -42,6 +42,7 @@ package struct NoUsers: UserDirectory {
 package struct NoPreferences: Preferences {
     package init() {}
     package func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject? { nil }
+    package func preferences(_ tx: ReadTx, user: UserID, type: String) throws -> [RoomID: JSONObject] { [:] }
 }
 
 /// There are no rooms.

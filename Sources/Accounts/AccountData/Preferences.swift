@@ -7,4 +7,12 @@ extension Accounts: Preferences {
         guard let content = try AccountDataStore.content(tx, user, room: room, type: type) else { return nil }
         return try? JSONObject.parse(content)   // stored content is always a valid object
     }
+
+    package func preferences(_ tx: ReadTx, user: UserID, type: String) throws -> [RoomID: JSONObject] {
+        var found: [RoomID: JSONObject] = [:]
+        for row in try AccountDataStore.ofType(tx, user, type) where row.room != AccountDataRules.global {
+            found[RoomID(trusted: row.room)] = try? JSONObject.parse(row.content)   // stored content is always a valid object
+        }
+        return found
+    }
 }

@@ -65,6 +65,7 @@ enum System {
                 "org.matrix.msc3440.stable": true,
                 "org.matrix.msc3771": true,
                 "org.matrix.msc3773": true,
+                "org.matrix.simplified_msc3575": true,
                 "uk.tcpip.msc4133.stable": true,
             ],
         ])

@@ -95,6 +95,17 @@ package enum EventStore {
         }
         return events
     }
+    /// For a query that selects a truth value after the columns.
+    static func flagged(_ tx: ReadTx, _ sql: String, array binds: [any Bindable]) throws -> [(event: EventRow, flag: Bool)] {
+        var events = try tx.all(sql, array: binds) { (event: EventRow($0), flag: $0.bool(20)) }
+        for index in events.indices {
+            guard let redactedBy = events[index].event.redactedBy else { continue }
+            events[index].event.redaction = try tx.first(EventSQL.redaction, redactedBy) {
+                EventRow.Redaction(id: $0.text(0), sender: $0.text(1), timestamp: $0.int(2), content: $0.bytes(3))
+            }
+        }
+        return events
+    }
     package static func event(_ tx: ReadTx, room nid: Int64, _ id: EventID) throws -> EventRow? {
         try all(tx, EventSQL.byID, id, nid).first
     }

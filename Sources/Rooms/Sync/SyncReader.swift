@@ -22,6 +22,17 @@ struct SyncReader {
 
     func read(_ tx: ReadTx, ephemeral: Int64) throws -> SyncAnswer {
         let now = SyncToken(position: try tx.position, ephemeral: max(ephemeral, since?.ephemeral ?? 0))
+        if touched != nil {
+            // A commit can be in this snapshot that the hub had not told of when it was asked before.
+            let touched = since.flatMap { SyncEndpoint.touched(c, session, since: $0, covering: now.position) }
+            if touched != self.touched {
+                return try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, touched: touched).read(tx, now)
+            }
+        }
+        return try read(tx, now)
+    }
+
+    private func read(_ tx: ReadTx, _ now: SyncToken) throws -> SyncAnswer {
         var answer = SyncAnswer(next: now)
         let members = try memberships(tx), ignored = try Ignored(c, tx, by: user)
         var joined: [Membership] = [], fresh: Set<RoomID> = []
@@ -294,6 +305,7 @@ package struct PageToken: Hashable, Sendable, CustomStringConvertible {
     package init?(_ text: String) {
         if text.first == "t", let position = Int64(text.dropFirst()), position >= 0 { self.init(position) }
         else if let token = SyncToken(text) { self.init(token.position) }
+        else if let pos = SlidingPos(text) { self.init(pos.token.position) }
         else { return nil }
     }
     package var description: String { "t\(position)" }

@@ -75,6 +75,8 @@ package struct Standing: Sendable, Hashable {
 package protocol Preferences: Sendable {
     /// Account data of one type, of the whole account or of one room; nil when there is none.
     func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject?
+    /// Account data of one type in all rooms that have it.
+    func preferences(_ tx: ReadTx, user: UserID, type: String) throws -> [RoomID: JSONObject]
 }
 
 /// What /createRoom takes, and what the desk asks for.
