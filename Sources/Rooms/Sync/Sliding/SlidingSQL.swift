@@ -85,8 +85,12 @@ package enum SlidingSQL {
 
 /// The statements of ``SlidingSQL`` by size, put together once.
 enum SlidingBatches {
-    static let timelines = made(SlidingSQL.timelines), states = made(SlidingSQL.states), members = made(SlidingSQL.members)
-    static let histories = made(SlidingSQL.histories), heroes = made(SlidingSQL.heroes)
+    // One declaration each: the compiler (6.3.1) gives all of one declaration the value of its first.
+    static let timelines = made(SlidingSQL.timelines)
+    static let states = made(SlidingSQL.states)
+    static let members = made(SlidingSQL.members)
+    static let histories = made(SlidingSQL.histories)
+    static let heroes = made(SlidingSQL.heroes)
     private static func made(_ make: (Int) -> String) -> [Int: String] { Dictionary(uniqueKeysWithValues: Batch.sizes.map { ($0, make($0)) }) }
 }
 

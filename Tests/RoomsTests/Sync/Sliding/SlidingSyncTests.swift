@@ -315,7 +315,7 @@ import Testing
         // Another process on the same database: nothing in memory.
         let again = SlidingSync()
         func sync(_ client: SlidingClient) async throws -> JSON {
-            var request = Request(.post, SlidingClient.path, query: Query([("pos", client.pos ?? "")]), body: JSON.object(["conn_id": "main"].merging(SlidingClient.everything())).encoded(),
+            var request = Request(.post, SlidingClient.path, query: Query([("pos", client.pos ?? "")]), body: JSON.object((["conn_id": "main"] as JSONObject).merging(SlidingClient.everything())).encoded(),
                                   session: Session(userID: client.user.id, deviceID: client.user.device))
             request.params = [:]
             return try #require(try await again.routes[0].handler(request, town.app.context).jsonBody)
@@ -379,7 +379,9 @@ import Testing
         try await rooms.sync(town.app)
         var keys = SlidingClient(user: town.ann, name: "encryption")
         func body(_ since: String?) -> JSONObject {
-            ["extensions": ["to_device": .object(["enabled": true, "limit": 2].merging(since.map { ["since": .string($0)] } ?? [:])), "e2ee": ["enabled": true]]]
+            var letters: JSONObject = ["enabled": true, "limit": 2]
+            letters["since"] = since.map(JSON.string)
+            return ["extensions": ["to_device": .object(letters), "e2ee": ["enabled": true]]]
         }
         try await keys.sync(town.app, body(nil))
         #expect(keys.toDevice.map { $0["content"]?["n"] } == [1, 2])
