@@ -12,14 +12,15 @@ package final class RoomService: Sendable {
     let retention = Retention()
     let delayed = DelayedEvents()
     let searchBackfill = SearchIndex.Backfill()
+    let sliding = SlidingSync()
 
     package init() {}
 
     /// The feature as App wires it. The parts are listed slice by slice.
     package var feature: Feature {
-        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema, Unread.schema], routes: routes,
+        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema, Unread.schema] + SlidingSchema.migrations, routes: routes,
                 sync: [Receipts.Source(), Typing.Source(typing: typing)],
-                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs,
+                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs + sliding.jobs,
                 start: { [delayed] c in try await c.db.read { try delayed.load($0) } })
     }
 
@@ -43,7 +44,8 @@ package final class RoomService: Sendable {
 
     /// What reads rooms.
     private var reading: [Route] {
-        SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
-            + NotificationRoutes().routes + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes
+        SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + sliding.routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes
+            + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes + NotificationRoutes().routes
+            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes
     }
 }

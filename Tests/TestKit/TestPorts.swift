@@ -45,6 +45,7 @@ package struct NoPreferences: Preferences {
     package init() {}
     package func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject? { nil }
     package func setPreference(_ tx: WriteTx, user: UserID, room: RoomID?, type: String, _ content: JSONObject) throws {}
+    package func preferences(_ tx: ReadTx, user: UserID, type: String) throws -> [RoomID: JSONObject] { [:] }
 }
 
 /// Everybody has the default push rules, and nobody a pusher.

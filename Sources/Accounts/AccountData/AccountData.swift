@@ -42,6 +42,7 @@ enum AccountDataStore {
     static func all(_ tx: ReadTx, _ user: UserID) throws -> [AccountDataRow] { try tx.all(SQL.all, user, row: row) }
     static func changed(_ tx: ReadTx, _ user: UserID, since: Int64) throws -> [AccountDataRow] { try tx.all(SQL.changed, user, since, row: row) }
     static func inRoom(_ tx: ReadTx, _ user: UserID, _ room: RoomID) throws -> [AccountDataRow] { try tx.all(SQL.inRoom, user, room, row: row) }
+    static func ofType(_ tx: ReadTx, _ user: UserID, _ type: String) throws -> [AccountDataRow] { try tx.all(SQL.ofType, user, type, row: row) }
     static func set(_ tx: WriteTx, _ user: UserID, _ room: String, _ type: String, _ content: [UInt8], position: Int64) throws {
         try tx.run(SQL.set, user, room, type, content, position)
     }
@@ -53,6 +54,7 @@ enum AccountDataStore {
         static let content = "SELECT content FROM account_data WHERE user_id = ? AND room_id = ? AND type = ?"
         static let all = "SELECT room_id, type, content FROM account_data WHERE user_id = ? ORDER BY position"
         static let changed = "SELECT room_id, type, content FROM account_data WHERE user_id = ? AND position > ? ORDER BY position"
+        static let ofType = "SELECT room_id, type, content FROM account_data WHERE user_id = ? AND type = ?"
         static let inRoom = "SELECT room_id, type, content FROM account_data WHERE user_id = ? AND room_id = ? ORDER BY position"
         static let set = """
             INSERT INTO account_data (user_id, room_id, type, content, position) VALUES (?, ?, ?, ?, ?)
@@ -65,6 +67,7 @@ enum AccountDataStore {
 /// A fresh client gets all; later ones what has changed, and all of the rooms that are new to them.
 struct AccountDataSync: SyncSource {
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
+        guard scope.wanted.contains(.accountData) else { return }
         func add(_ row: AccountDataRow) {
             if row.room == AccountDataRules.global { parts.accountData.append(row.event) } else { parts.rooms[RoomID(trusted: row.room), default: .init()].accountData.append(row.event) }
         }
@@ -75,6 +78,10 @@ struct AccountDataSync: SyncSource {
         for row in try AccountDataStore.changed(tx, scope.user, since: since.position) {
             let room = RoomID(trusted: row.room)
             if row.room == AccountDataRules.global || scope.joined.contains(room) && !scope.fresh.contains(room) { add(row) }
+        }
+        if scope.fresh.count > 16 {
+            for row in try AccountDataStore.all(tx, scope.user) where scope.fresh.contains(RoomID(trusted: row.room)) { add(row) }
+            return
         }
         for room in scope.fresh {
             for row in try AccountDataStore.inRoom(tx, scope.user, room) { add(row) }

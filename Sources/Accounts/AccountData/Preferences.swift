@@ -13,4 +13,12 @@ extension Accounts: Preferences {
         try AccountDataRules.checkWritable(type, bytes)
         try AccountData.set(tx, user, room: room, type: type, bytes)
     }
+
+    package func preferences(_ tx: ReadTx, user: UserID, type: String) throws -> [RoomID: JSONObject] {
+        var found: [RoomID: JSONObject] = [:]
+        for row in try AccountDataStore.ofType(tx, user, type) where row.room != AccountDataRules.global {
+            found[RoomID(trusted: row.room)] = try? JSONObject.parse(row.content)   // stored content is always a valid object
+        }
+        return found
+    }
 }

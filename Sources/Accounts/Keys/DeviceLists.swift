@@ -60,7 +60,7 @@ struct DeviceListSync: SyncSource {
 
     /// A fresh client has no list that could be out of date.
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
-        guard let since = scope.since else { return }
+        guard scope.wanted.contains(.keys), let since = scope.since else { return }
         parts.deviceLists = try DeviceLists.changes(c, tx, board, of: scope.user, after: since.position, through: scope.now.position)
     }
 }

@@ -151,6 +151,7 @@ struct KeyCountSync: SyncSource {
     let cache: KeyCountCache
 
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
+        guard scope.wanted.contains(.keys) else { return }
         Self.add(try cache.counts(tx, scope.user, scope.device, at: scope.now.position), to: &parts)
     }
 

@@ -102,6 +102,7 @@ struct PresenceSync: SyncSource {
     }
 
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
+        guard scope.wanted.contains(.presence) else { return }
         let entries: [UserID: PresenceBoard.Entry]
         if let since = scope.since {
             var found: [UserID: PresenceBoard.Entry] = [:]

@@ -139,10 +139,10 @@ struct ToDeviceSync: SyncSource {
     let waiting: WaitingDevices
 
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
-        guard waiting.contains(scope.user, scope.device) else { return }
-        let since = scope.since?.toDevicePosition ?? 0
-        let rows = try ToDeviceStore.after(tx, scope.user, scope.device, since, limit: ToDeviceRules.perSync + 1)
-        let sent = rows.prefix(ToDeviceRules.perSync)
+        guard scope.wanted.contains(.toDevice), waiting.contains(scope.user, scope.device) else { return }
+        let since = scope.since?.toDevicePosition ?? 0, limit = min(ToDeviceRules.perSync, scope.toDeviceLimit)
+        let rows = try ToDeviceStore.after(tx, scope.user, scope.device, since, limit: limit + 1)
+        let sent = rows.prefix(limit)
         parts.toDevice += sent.map(\.event)
         if rows.count > sent.count { parts.toDeviceThrough = sent.last?.position }
     }

@@ -72,6 +72,7 @@ enum System {
                 "org.matrix.msc3773": true,
                 "org.matrix.msc4140": true,
                 "org.matrix.msc4380": true,
+                "org.matrix.simplified_msc3575": true,
                 "uk.half-shot.msc2666.query_mutual_rooms.stable": true,
                 "uk.tcpip.msc4133.stable": true,
             ],

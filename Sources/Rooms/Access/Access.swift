@@ -99,6 +99,7 @@ package struct History: Sendable {
         joinedUntil = memberships.last { $0.value == "join" }?.to ?? 0
     }
 
+    package var everJoined: Bool { joinedUntil > 0 }
     /// The user's membership after the event at `pos`; "leave" for a time before he had to do with the room.
     package func membership(at pos: Int64) -> String { Self.value(memberships, pos) ?? "leave" }
     package func visibility(at pos: Int64) -> HistoryVisibility {

@@ -7,6 +7,7 @@ import Store
 struct Ignored: Sendable {
     private let users: Set<String>
 
+    init() { users = [] }
     init(_ c: Context, _ tx: ReadTx, by user: UserID) throws {
         let list = try c.ports.preferences.preference(tx, user: user, room: nil, type: "m.ignored_user_list")
         users = Set(list?["ignored_users"]?.objectValue?.keys.filter { $0 != user.rawValue } ?? [])   // nobody can ignore himself

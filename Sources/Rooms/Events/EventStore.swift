@@ -100,6 +100,12 @@ package enum EventStore {
         for index in events.indices { try addRedaction(tx, &events[index].event) }
         return events
     }
+    /// For a query that selects a truth value after the columns.
+    static func flagged(_ tx: ReadTx, _ sql: String, array binds: [any Bindable]) throws -> [(event: EventRow, flag: Bool)] {
+        var events = try tx.all(sql, array: binds) { (event: EventRow($0), flag: $0.bool(EventSQL.columnCount)) }
+        for index in events.indices { try addRedaction(tx, &events[index].event) }
+        return events
+    }
     private static func addRedaction(_ tx: ReadTx, _ event: inout EventRow) throws {
         guard let redactedBy = event.redactedBy else { return }
         event.redaction = try tx.first(EventSQL.redaction, redactedBy) {

@@ -98,15 +98,43 @@ package enum Receipts {
 
     struct Source: SyncSource {
         func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
-            let since = scope.since?.position ?? 0
-            for room in scope.joined where scope.touched?.contains(room) != false || scope.fresh.contains(room) {
-                let from = scope.fresh.contains(room) ? 0 : since
-                let rows = try tx.all(SQL.since, room, from, scope.user) {
-                    Row(user: $0.text(0), kind: $0.text(1), thread: $0.text(2), event: $0.text(3), timestamp: $0.int(4))
+            let fresh = scope.joined.intersection(scope.fresh)
+            try read(tx, scope, fresh, after: 0, into: &parts)
+            let known = scope.joined.subtracting(fresh)
+            try read(tx, scope, scope.touched.map { known.intersection($0) } ?? known, after: scope.since?.position ?? 0, into: &parts)
+        }
+
+        /// A few rooms are read one by one, many in one go.
+        private func read(_ tx: ReadTx, _ scope: SyncScope, _ rooms: Set<RoomID>, after from: Int64, into parts: inout SyncParts) throws {
+            guard !rooms.isEmpty else { return }
+            let wantsReceipts = scope.wanted.contains(.ephemeral), wantsMarkers = scope.wanted.contains(.accountData)
+            let single = rooms.count <= 8 ? rooms : rooms.intersection(scope.peeked)
+            for room in single {
+                if wantsReceipts {
+                    let rows = try tx.all(SQL.since, room, from, scope.user) {
+                        Row(user: $0.text(0), kind: $0.text(1), thread: $0.text(2), event: $0.text(3), timestamp: $0.int(4))
+                    }
+                    if !rows.isEmpty { parts.rooms[room, default: .init()].ephemeral += ephemeral(rows) }
                 }
-                if !rows.isEmpty { parts.rooms[room, default: .init()].ephemeral += ephemeral(rows) }
-                if let marker = try tx.first(SQL.markerSince, scope.user, room, from, row: { $0.text(0) }) {
+                if wantsMarkers, let marker = try tx.first(SQL.markerSince, scope.user, room, from, row: { $0.text(0) }) {
                     parts.rooms[room, default: .init()].accountData.append(markerEvent(marker))
+                }
+            }
+            guard single.count < rooms.count else { return }
+            if wantsReceipts {
+                var receipts: [RoomID: [Row]] = [:]
+                try Batch.each(rooms.subtracting(single).map(\.rawValue), padding: "") { size, group in
+                    try tx.each(SQL.sinceInRooms[size] ?? SQL.sinceIn(size), array: [scope.user, from] + group as [any Bindable]) { row in
+                        let receipt = Row(user: row.text(1), kind: row.text(2), thread: row.text(3), event: row.text(4), timestamp: row.int(5))
+                        receipts[RoomID(trusted: row.text(0)), default: []].append(receipt)
+                    }
+                }
+                for (room, rows) in receipts { parts.rooms[room, default: .init()].ephemeral += ephemeral(rows) }
+            }
+            if wantsMarkers {
+                try tx.each(SQL.markersSince, scope.user, from) { row in
+                    let room = RoomID(trusted: row.text(0))
+                    if rooms.contains(room), !single.contains(room) { parts.rooms[room, default: .init()].accountData.append(markerEvent(row.text(1))) }
                 }
             }
         }
@@ -132,12 +160,23 @@ package enum Receipts {
             SELECT t.user_id, t.kind, t.thread, t.event_id, t.ts FROM receipt t JOIN room r ON r.room_nid = t.room_nid \
             WHERE r.room_id = ? AND t.pos > ? AND (t.kind = 'm.read' OR t.user_id = ?) ORDER BY t.pos
             """
+        static let sinceInRooms = Dictionary(uniqueKeysWithValues: Batch.sizes.map { ($0, sinceIn($0)) })
+        static func sinceIn(_ count: Int) -> String {
+            """
+            SELECT r.room_id, t.user_id, t.kind, t.thread, t.event_id, t.ts FROM room r JOIN receipt t ON t.room_nid = r.room_nid \
+            WHERE r.room_id IN (\((0..<count).map { "?\($0 + 3)" }.joined(separator: ", "))) AND t.pos > ?2 \
+            AND (t.kind = 'm.read' OR t.user_id = ?1) ORDER BY t.room_nid, t.pos
+            """
+        }
+        static let markersSince = """
+            SELECT r.room_id, t.event_id FROM read_marker t JOIN room r ON r.room_nid = t.room_nid WHERE t.user_id = ? AND t.pos > ?
+            """
         static let markerSince = """
             SELECT t.event_id FROM read_marker t JOIN room r ON r.room_nid = t.room_nid WHERE t.user_id = ? AND r.room_id = ? AND t.pos > ?
             """
         static let publicMain = """
             SELECT user_id, event_id, event_pos, ts FROM receipt WHERE room_nid = ? AND kind = 'm.read' AND thread IN ('', 'main') ORDER BY event_pos
             """
-        package static let all = [position, put, marker, putMarker, since, markerSince, publicMain]
+        package static let all = [position, put, marker, putMarker, since, markersSince, markerSince, publicMain] + Batch.sizes.map(sinceIn)
     }
 }

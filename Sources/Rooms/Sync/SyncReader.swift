@@ -22,6 +22,17 @@ struct SyncReader {
 
     func read(_ tx: ReadTx, ephemeral: Int64) throws -> SyncAnswer {
         let now = SyncToken(position: try tx.position, ephemeral: max(ephemeral, since?.ephemeral ?? 0))
+        if touched != nil {
+            // A commit can be in this snapshot that the hub had not told of when it was asked before.
+            let touched = since.flatMap { SyncEndpoint.touched(c, session, since: $0, covering: now.position) }
+            if touched != self.touched {
+                return try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, touched: touched).read(tx, now)
+            }
+        }
+        return try read(tx, now)
+    }
+
+    private func read(_ tx: ReadTx, _ now: SyncToken) throws -> SyncAnswer {
         var answer = SyncAnswer(next: now)
         let members = try memberships(tx), ignored = try Ignored(c, tx, by: user)
         var joined: [Membership] = [], fresh: Set<RoomID> = []
@@ -43,11 +54,12 @@ struct SyncReader {
                               joined: Set(joined.map(\.room)), fresh: fresh, touched: touched)
         for source in c.syncSources { try source.contribute(c, tx, scope, into: &answer.parts) }
 
+        let ahead = isInitial && joined.count > 8 ? try Ahead(tx, self, joined, now: now, ignored) : nil
         for membership in joined {
             let part = answer.parts.rooms.removeValue(forKey: membership.room)
             let isFresh = fresh.contains(membership.room)
             guard isFresh || part != nil || max(membership.lastPos, membership.purgedPos) > (since?.position ?? 0) else { continue }
-            if let data = try joinedRoom(tx, membership, isFresh: isFresh, now: now, part, ignored) { answer.joined.append((membership.room, data)) }
+            if let data = try joinedRoom(tx, membership, isFresh: isFresh, now: now, part, ignored, ahead) { answer.joined.append((membership.room, data)) }
         }
         answer.parts.rooms.removeAll()   // of rooms that the filter leaves out
         answer.next.toDevice = answer.parts.toDeviceThrough
@@ -84,7 +96,7 @@ struct SyncReader {
     // MARK: joined rooms
 
     private func joinedRoom(_ tx: ReadTx, _ membership: Membership, isFresh: Bool, now: SyncToken, _ part: SyncParts.Room?,
-                            _ ignored: Ignored) throws -> SyncAnswer.JoinedRoom? {
+                            _ ignored: Ignored, _ ahead: Ahead?) throws -> SyncAnswer.JoinedRoom? {
         let member = membership.member, room = membership.room
         var data = SyncAnswer.JoinedRoom()
         data.isFresh = isFresh
@@ -93,17 +105,18 @@ struct SyncReader {
             data.accountData = filtered(part.accountData, filter.room.accountData, room)
         }
         let from = isFresh ? 0 : since?.position ?? 0
-        var page = try timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh, ignored)
+        var page = try ahead?.pages[member.room]
+            ?? timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh, ignored)
         // A part of what the client knows, or of what came since, was deleted: to the client that is a gap like any other.
         if !isFresh, from < membership.purgedPos { page.limited = true }
-        let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, to: now.position)
+        let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, to: now.position, read: ahead.map { $0.states[member.room] ?? [] })
         data.timeline = try encode(tx, room, page, member, isFresh: isFresh)
         data.state = try stateEvents.map { try json(tx, room, $0) }
         if isFresh || page.events.contains(where: { $0.type == "m.room.member" }) || stateEvents.contains(where: { $0.type == "m.room.member" }) {
-            data.summary = try summary(tx, room: member.room)
+            data.summary = try ahead.map { $0.summary(member.room) } ?? summary(tx, room: member.room)
         }
         guard data.hasNews else { return nil }
-        data.unread = try unread(tx, room: member.room)
+        data.unread = try ahead.map { unread($0.unread[member.room] ?? [:]) } ?? unread(tx, room: member.room)
         return data
     }
 
@@ -116,7 +129,52 @@ struct SyncReader {
         }
     }
 
+    /// What an initial sync reads of all rooms with a few statements.
+    struct Ahead {
+        var pages: [Int64: Page] = [:]
+        var states: [Int64: [EventRow]] = [:]
+        var unread: [Int64: [String: Unread.Counts]] = [:]
+        private var summaries: [Int64: RoomSummary] = [:]
+        private var heroes: [Int64: [JSON]] = [:]
+
+        init(_ tx: ReadTx, _ reader: SyncReader, _ joined: [Membership], now: SyncToken, _ ignored: Ignored) throws {
+            let limit = reader.filter.room.timeline.limit.map { min($0, 100) } ?? 10
+            let nids = joined.map(\.member.room)
+            var first: [Int64: [(event: EventRow, flag: Bool)]] = [:]
+            try Batch.each(nids, padding: -1) { size, group in
+                let binds: [any Bindable] = [limit] + group.flatMap { [$0, 0] as [any Bindable] }
+                for each in try EventStore.flagged(tx, SlidingBatches.timelines[size] ?? SlidingSQL.timelines(size), array: binds) { first[each.event.roomNID, default: []].append(each) }
+            }
+            for membership in joined {
+                let nid = membership.member.room
+                pages[nid] = try reader.timeline(tx, membership.room, nid, member: membership.member, after: 0, to: now.position, isFresh: true, ignored, first: first[nid] ?? [])
+            }
+            try Batch.each(nids.map { (nid: $0, start: pages[$0]?.start ?? 0) }, padding: (nid: -1, start: 0)) { size, group in
+                let binds = group.flatMap { [$0.nid, $0.start] as [any Bindable] }
+                for event in try EventStore.all(tx, SyncBatches.states[size] ?? SyncSQL.statesAt(size), array: binds) { states[event.roomNID, default: []].append(event) }
+            }
+            try Batch.each(nids, padding: -1) { size, group in
+                try tx.each(SyncBatches.summaries[size] ?? SyncSQL.summaries(size), array: group as [any Bindable]) { summaries[$0.int(0)] = RoomSummary($0, from: 1) }
+            }
+            let nameless = nids.filter { summaries[$0].map { $0.name == nil && $0.canonicalAlias == nil } ?? false }
+            for nid in nameless where summaries[nid]?.joinedCount ?? 0 > 100 { heroes[nid] = try tx.all(SyncSQL.heroes, nid, reader.user) { JSON.string($0.text(0)) } }
+            var present: [Int64: [JSON]] = [:], former: [Int64: [JSON]] = [:]
+            try Batch.each(nameless.filter { heroes[$0] == nil }, padding: -1) { size, group in
+                try tx.each(SlidingBatches.heroes[size] ?? SlidingSQL.heroes(size), array: [reader.user] + group as [any Bindable]) { row in
+                    let nid = row.int(0), name = JSON.string(row.text(1))
+                    if row.bool(4) { present[nid, default: []].append(name) } else { former[nid, default: []].append(name) }
+                }
+            }
+            for (nid, names) in former.merging(present, uniquingKeysWith: { $1 }) { heroes[nid] = Array(names.prefix(5)) }
+            unread = try Unread.counts(tx, of: reader.user)
+        }
+
+        func summary(_ nid: Int64) -> JSONObject? { summaries[nid].map { SyncReader.summary($0) { heroes[nid] ?? [] } } }
+    }
+
     struct Page {
+        /// Events something is related to; nil when that is not known.
+        var related: [EventRow]?
         /// Oldest first, all visible to the user and let through by the filter.
         var events: [EventRow] = []
         var limited = false
@@ -125,11 +183,12 @@ struct SyncReader {
     }
 
     /// The newest events after `after`, at most the filter's limit.
-    private func timeline(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, member: Member, after: Int64, to: Int64, isFresh: Bool, _ ignored: Ignored) throws -> Page {
+    private func timeline(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, member: Member, after: Int64, to: Int64, isFresh: Bool, _ ignored: Ignored,
+                          first: [(event: EventRow, flag: Bool)]? = nil) throws -> Page {
         let limit = filter.room.timeline.limit.map { min($0, 100) } ?? 10
         var page = Page(start: to)
-        // Someone who was in the room all the time since his token sees all that came since.
-        let history = isFresh || after < member.sincePos ? try Access.history(tx, room: nid, user) : nil
+        // Someone who was in the room all the time sees all that came since.
+        var history: History?
         // Someone who comes back hears of the present state in the timeline even where he may not see the past.
         let comesBack = isFresh && since != nil && !fullState && member.membership == "join"
         var before = to + 1, kept: [EventRow] = [], hiddenPages = 0, examined = 0
@@ -137,8 +196,12 @@ struct SyncReader {
         reading: while true {
             // Where much is left out, larger pages are read.
             let size = examined == 0 ? limit + 1 : max(limit + 1 - kept.count, 50)
-            let batch = try EventStore.page(tx, room: nid, after: after, before: before, newestFirst: true, limit: size)
+            let given = examined == 0 ? first : nil
+            let batch = try given?.map(\.event) ?? EventStore.page(tx, room: nid, after: after, before: before, newestFirst: true, limit: size)
             guard let last = batch.last else { break }
+            if history == nil, last.pos < member.sincePos { history = try Access.history(tx, room: nid, user) }
+            if let given { page.related = given.filter(\.flag).map(\.event) }
+            if given == nil { page.related = nil }
             before = last.pos
             examined += batch.count
             var isHidden = true
@@ -172,11 +235,11 @@ struct SyncReader {
     }
 
     /// The state that the client does not have: at the start of the timeline for a fresh room, changed before it otherwise.
-    private func state(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, page: Page, isFresh: Bool, from: Int64, to: Int64) throws -> [EventRow] {
+    private func state(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, page: Page, isFresh: Bool, from: Int64, to: Int64, read: [EventRow]? = nil) throws -> [EventRow] {
         let stateFilter = filter.room.state
         var events: [EventRow]
         if isFresh {
-            events = try StateStore.all(tx, room: nid, at: page.start)
+            events = try read ?? StateStore.all(tx, room: nid, at: page.start)
         } else if page.limited {
             events = try StateStore.changes(tx, room: nid, after: from, to: page.start)
         } else {
@@ -213,7 +276,7 @@ struct SyncReader {
     }
 
     private func encode(_ tx: ReadTx, _ room: RoomID, _ page: Page, _ member: Member, isFresh: Bool) throws -> SyncAnswer.Timeline {
-        let relations = try Bundles.of(tx, page.events, user: user)
+        let relations = try Bundles.of(tx, page.related ?? page.events, user: user)
         let history = page.events.first.map { $0.pos < member.sincePos } == true ? try Access.history(tx, room: member.room, user) : nil
         let events = try page.events.map { event in
             try json(tx, room, event, membership: history?.membership(at: event.pos) ?? member.membership, relations: relations[event.pos])
@@ -225,24 +288,32 @@ struct SyncReader {
 
     private func summary(_ tx: ReadTx, room nid: Int64) throws -> JSONObject? {
         guard let summary = try RoomStore.summary(tx, nid: nid) else { return nil }
+        return try Self.summary(summary) {
+            let heroes = try tx.all(SyncSQL.heroes, nid, user) { JSON.string($0.text(0)) }
+            return heroes.isEmpty ? try tx.all(SyncSQL.formerHeroes, nid, user) { JSON.string($0.text(0)) } : heroes
+        }
+    }
+
+    private static func summary(_ summary: RoomSummary, heroes: () throws -> [JSON]) rethrows -> JSONObject {
         var object: JSONObject = ["m.joined_member_count": .int(summary.joinedCount), "m.invited_member_count": .int(summary.invitedCount)]
         if summary.name == nil, summary.canonicalAlias == nil {
-            var heroes = try tx.all(SyncSQL.heroes, nid, user) { JSON.string($0.text(0)) }
-            if heroes.isEmpty { heroes = try tx.all(SyncSQL.formerHeroes, nid, user) { JSON.string($0.text(0)) } }
-            object["m.heroes"] = .array(heroes)
+            object["m.heroes"] = .array(try heroes())
         }
         return object
     }
 
     private func unread(_ tx: ReadTx, room nid: Int64) throws -> SyncAnswer.UnreadCounts {
+        unread(try Unread.counts(tx, room: nid, user))
+    }
+
+    private func unread(_ byThread: [String: Unread.Counts]) -> SyncAnswer.UnreadCounts {
         var counts = SyncAnswer.UnreadCounts()
-        try tx.each(SyncSQL.unread, user, nid) { row in
-            let thread = row.text(0)
+        for (thread, unread) in byThread {
             if thread.isEmpty || !filter.room.timeline.unreadThreadNotifications {
-                counts.notifications += row.int(1)
-                counts.highlights += row.int(2)
-            } else if row.int(1) > 0 || row.int(2) > 0 {
-                counts.threads.append((thread, row.int(1), row.int(2)))
+                counts.notifications += unread.notifications
+                counts.highlights += unread.highlights
+            } else if unread.notifications > 0 || unread.highlights > 0 {
+                counts.threads.append((thread, unread.notifications, unread.highlights))
             }
         }
         return counts
@@ -303,6 +374,7 @@ package struct PageToken: Hashable, Sendable, CustomStringConvertible {
     package init?(_ text: String) {
         if text.first == "t", let position = Int64(text.dropFirst()), position >= 0 { self.init(position) }
         else if let token = SyncToken(text) { self.init(token.position) }
+        else if let pos = SlidingPos(text) { self.init(pos.token.position) }
         else { return nil }
     }
     package var description: String { "t\(position)" }
@@ -323,7 +395,22 @@ package enum SyncSQL {
     static let formerHeroes = """
         SELECT user_id FROM membership WHERE room_nid = ? AND membership IN ('leave', 'ban') AND user_id <> ? ORDER BY since_pos LIMIT 5
         """
-    static let unread = "SELECT thread, notifications, highlights FROM unread WHERE user_id = ? AND room_nid = ?"
+    /// The whole state of rooms, each after its own position. Binds: (room, position) for each.
+    static func statesAt(_ count: Int) -> String {
+        let rooms = (0..<count).map { "(CAST(?\($0 * 2 + 1) AS INTEGER), CAST(?\($0 * 2 + 2) AS INTEGER))" }.joined(separator: ", ")
+        return "SELECT " + EventSQL.columns + " FROM (VALUES " + rooms + ") v CROSS JOIN room_state s JOIN event e ON e.pos = s.valid_from" + EventSQL.replaced + """
+            WHERE s.room_nid = v.column1 AND s.valid_from <= v.column2 AND (s.valid_to IS NULL OR s.valid_to > v.column2) ORDER BY s.room_nid, s.valid_from
+            """
+    }
+    static func summaries(_ count: Int) -> String {
+        "SELECT s.room_nid, \(RoomSQL.summaryColumns) FROM room_summary s WHERE s.room_nid IN (" + Array(repeating: "?", count: count).joined(separator: ", ") + ")"
+    }
 
-    package static let all = [memberOfRoom, membersOfUser, heroes, formerHeroes, unread]
+    package static let all = [memberOfRoom, membersOfUser, heroes, formerHeroes] + Batch.sizes.flatMap { [statesAt($0), summaries($0)] }
+}
+
+/// The statements of ``SyncSQL`` that take many rooms, put together once.
+enum SyncBatches {
+    static let states = Dictionary(uniqueKeysWithValues: Batch.sizes.map { ($0, SyncSQL.statesAt($0)) })
+    static let summaries = Dictionary(uniqueKeysWithValues: Batch.sizes.map { ($0, SyncSQL.summaries($0)) })
 }

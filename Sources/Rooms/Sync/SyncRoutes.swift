@@ -64,6 +64,18 @@ struct SyncEndpoint: Sendable {
         c.hub.listen(name, rooms: rooms)
     }
 
+    /// The rooms in which something happened after `since`; nil where that is not known up to the position `now` of a snapshot.
+    static func touched(_ c: Context, _ session: Session, since: SyncToken, covering now: Int64) -> Set<RoomID>? {
+        let user = session.userID.rawValue
+        switch c.hub.changes(for: user, since: since, covering: now) {
+        case .nothing: return []
+        // A change of the user himself may be an invite, or account data of any room.
+        case .keys(let keys) where !keys.contains(.user(user)):
+            return Set(keys.compactMap { if case .room(let room) = $0 { RoomID(trusted: room) } else { nil } })
+        default: return nil
+        }
+    }
+
     /// nil when the hub knows that nothing has changed.
     private func read(_ c: Context, _ session: Session, since: SyncToken?, filter: Filter, fullState: Bool) async throws -> SyncAnswer? {
         let ephemeral = c.hub.ephemeral   // before the snapshot: what changes between is told again, never lost
@@ -72,11 +84,7 @@ struct SyncEndpoint: Sendable {
             switch c.hub.changes(for: session.userID.rawValue, since: since) {
             case .nothing: return nil
             case .unknown: break
-            case .keys(let keys):
-                // A change of the user himself may be an invite, or account data of any room.
-                if !keys.contains(.user(session.userID.rawValue)) {
-                    touched = Set(keys.compactMap { if case .room(let room) = $0 { RoomID(trusted: room) } else { nil } })
-                }
+            case .keys: touched = Self.touched(c, session, since: since, covering: 0)
             }
         }
         let reader = SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, touched: touched)

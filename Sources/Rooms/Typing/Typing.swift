@@ -58,6 +58,7 @@ final class Typing: Sendable {
     struct Source: SyncSource {
         let typing: Typing
         func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
+            guard scope.wanted.contains(.ephemeral) else { return }
             for room in scope.joined {
                 let isFresh = scope.fresh.contains(room)
                 guard isFresh || scope.touched?.contains(room) != false else { continue }

@@ -81,6 +81,8 @@ package protocol Preferences: Sendable {
     func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject?
     /// Replaces account data of one type, and tells the user's clients.
     func setPreference(_ tx: WriteTx, user: UserID, room: RoomID?, type: String, _ content: JSONObject) throws
+    /// Account data of one type in all rooms that have it.
+    func preferences(_ tx: ReadTx, user: UserID, type: String) throws -> [RoomID: JSONObject]
 }
 
 /// What /createRoom takes, and what the desk asks for.

@@ -150,10 +150,11 @@ package final class ChangeHub: Sendable {
         }
     }
 
-    package func changes(for name: String, since token: SyncToken) -> Since {
+    /// `covering`: the position of the snapshot that is read. A commit is visible a moment before the hub hears of it; then it does not know.
+    package func changes(for name: String, since token: SyncToken, covering position: Int64 = 0) -> Since {
         guard token.toDevice == nil else { return .unknown }   // messages wait for the next answer
         return state.withLock { state in
-            guard let listener = state.listeners[name], listener.isReady, token.position >= listener.knownPosition, token.ephemeral >= listener.knownEphemeral else { return .unknown }
+            guard state.position >= position, let listener = state.listeners[name], listener.isReady, token.position >= listener.knownPosition, token.ephemeral >= listener.knownEphemeral else { return .unknown }
             var keys: Set<ChangeKey> = []
             for change in listener.recent where change.position > (change.isEphemeral ? token.ephemeral : token.position) { keys.insert(change.key) }
             return keys.isEmpty ? .nothing : .keys(keys)

@@ -40,6 +40,18 @@ package struct SyncScope: Sendable {
     package var touched: Set<RoomID>?
     /// Of `joined`, rooms that the user only looks into from outside.
     package var peeked: Set<RoomID>
+    /// What the client asks for: a source need not read what nobody wants.
+    package var wanted = Wanted.all
+    /// At most so many to-device messages.
+    package var toDeviceLimit = Int.max
+
+    package struct Wanted: OptionSet, Sendable {
+        package let rawValue: Int
+        package init(rawValue: Int) { self.rawValue = rawValue }
+        package static let accountData = Wanted(rawValue: 1), ephemeral = Wanted(rawValue: 2), presence = Wanted(rawValue: 4)
+        package static let toDevice = Wanted(rawValue: 8), keys = Wanted(rawValue: 16)
+        package static let all: Wanted = [.accountData, .ephemeral, .presence, .toDevice, .keys]
+    }
 
     package init(user: UserID, device: DeviceID, since: SyncToken?, now: SyncToken, joined: Set<RoomID>, fresh: Set<RoomID>, touched: Set<RoomID>?,
                  peeked: Set<RoomID> = []) {
