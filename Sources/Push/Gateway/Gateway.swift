@@ -51,7 +51,10 @@ final class Gateway: Sendable {
                 if active.isEmpty { break }
                 if !isTicking {
                     isTicking = true
-                    group.addTask { try await Task.sleep(for: .milliseconds(50)); return .tick }
+                    group.addTask {
+                        try? await Task.sleep(for: .milliseconds(50))   // cancelled: the loop ends
+                        return .tick
+                    }
                 }
                 switch try await group.next() {
                 case .finished(let number):
@@ -110,7 +113,7 @@ final class Gateway: Sendable {
                     guard try await tell(c, pusher, body, through: position, unread: unread, at: snapshot) else { return }
                 }
             }
-        } catch is CancellationError {
+        } catch where error is CancellationError || Task.isCancelled {
             state.withLock { $0.retries[number] = 0 }   // the server ends
         } catch {
             c.log.error("a pusher could not be served, it is tried again", metadata: ["pusher": "\(number)", "error": "\(error)"])
@@ -172,7 +175,7 @@ final class Gateway: Sendable {
         let watch = watch
         try await c.db.write { tx in
             if isRejected {
-                try Pushers.delete(tx, user: pusher.user, app: pusher.appID, pushkey: pusher.pushkey)
+                try Pushers.delete(tx, pusher)
                 try Pushers.tidy(tx, watch, user: pusher.user)
             } else {
                 try Pushers.done(tx, pusher, through: position, badge: unread, at: snapshot)

@@ -15,6 +15,7 @@ extension Push {
     }
 
     private func setPusher(_ request: Request, _ c: Context) async throws -> Response {
+        try request.refuseVisitors()
         let body = try request.json(), user = request.user.userID, watch = watch, gateway = gateway
         let appID = try PusherRules.text(body, "app_id", max: PusherRules.appIDCharacters, isCharacters: true)
         let pushkey = try PusherRules.text(body, "pushkey", max: PusherRules.pushkeyBytes)

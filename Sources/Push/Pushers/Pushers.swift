@@ -97,7 +97,7 @@ enum Pushers {
                 try tidy(tx, watch, user: other)
             }
         }
-        watch.pusherAdded(pusher.user)
+        watch.pusherAdded(tx, pusher.user)
         let bytes = pusher.data.encoded(), position = tx.nextPosition()
         // A pusher that is there keeps its place; its next try is now, since the new parameters may mend what failed.
         try tx.run(SQL.put, array: [position, pusher.user, pusher.device, pusher.appID, pusher.pushkey, pusher.appName, pusher.deviceName, pusher.profileTag,
@@ -105,6 +105,7 @@ enum Pushers {
     }
 
     static func delete(_ tx: WriteTx, user: UserID, app: String, pushkey: String) throws { try tx.run(SQL.delete, user, app, pushkey) }
+    static func delete(_ tx: WriteTx, _ pusher: Pusher) throws { try tx.run(SQL.deleteOne, pusher.number) }
     static func delete(_ tx: WriteTx, user: UserID, device: DeviceID) throws { try tx.run(SQL.deleteDevice, user, device) }
 
     /// After a pusher is gone: what nobody waits for goes as well.
@@ -170,6 +171,7 @@ enum Pushers {
             lang = excluded.lang, data = excluded.data, created = excluded.created, attempts = 0, retry_at = 0, last_error = NULL
             """
         static let delete = "DELETE FROM pusher WHERE user_id = ? AND app_id = ? AND pushkey = ?"
+        static let deleteOne = "DELETE FROM pusher WHERE number = ?"
         static let deleteDevice = "DELETE FROM pusher WHERE user_id = ? AND device_id = ?"
         static let queue = "INSERT INTO push_notice (user_id, pos, room_id, event_id, tweaks, created) VALUES (?, ?, ?, ?, ?, ?)"
         static let noteCount = "UPDATE pusher SET count_pos = ? WHERE user_id = ?"
@@ -181,6 +183,6 @@ enum Pushers {
         static let deleteDone = "DELETE FROM push_notice WHERE user_id = ?1 AND pos <= (SELECT MIN(sent_pos) FROM pusher WHERE user_id = ?1)"
         static let deleteWaiting = "DELETE FROM push_notice WHERE user_id = ?"
         static let atStart = [users, usersWaiting, usersCounting, retries]
-        static let all = atStart + [ofUser, numbers, one, others, put, delete, deleteDevice, queue, noteCount, waiting, done, failed, deleteDone, deleteWaiting]
+        static let all = atStart + [ofUser, numbers, one, others, put, delete, deleteOne, deleteDevice, queue, noteCount, waiting, done, failed, deleteDone, deleteWaiting]
     }
 }

@@ -71,6 +71,7 @@ extension Push {
     // MARK: writing
 
     private func edit(_ request: Request, _ c: Context, _ change: @escaping @Sendable (inout PushRuleSet, UserID) throws -> Void) async throws -> Response {
+        try request.refuseVisitors()
         let user = request.user.userID, watch = watch
         try await c.db.write { tx in
             var set = try PushRuleStore.rules(tx, of: user)

@@ -68,8 +68,11 @@ final class Watch: Sendable {
         }
     }
 
-    func pusherAdded(_ user: UserID) {
-        state.withLock { state in if state.pushers.insert(user).inserted { state.generation += 1 } }
+    func pusherAdded(_ tx: WriteTx, _ user: UserID) {
+        let add: @Sendable () -> Void = { self.state.withLock { state in if state.pushers.insert(user).inserted { state.generation += 1 } } }
+        add()
+        // Once more: an earlier closure of the same commit may have taken his last one away, and says so only now.
+        tx.afterCommit(add)
     }
 
     func pushersGone(_ tx: WriteTx, _ user: UserID) {

@@ -64,11 +64,14 @@ struct InitialSync: Sendable {
             body.raw("\",\"rooms\":"); body.list(rooms)
             body.raw(",\"presence\":"); body.list(parts.presence.map(OldFormat.presence))
             body.raw(",\"receipts\":"); body.list(receipts)
-            body.raw(",\"account_data\":"); body.list(parts.accountData)
+            body.raw(",\"account_data\":"); body.list(parts.accountData.filter { !$0.ends(with: Self.pushRules) })   // clients of that time ask /pushrules
             body.raw("}")
             return .json(bytes: body.bytes)
         }
     }
+
+    /// How the event ends: its members are sorted.
+    private static let pushRules = Array(#""type":"m.push_rules"}"#.utf8)
 
     /// GET /rooms/{roomId}/initialSync?limit: also for those who left, and for anyone in world-readable rooms.
     private func room(_ request: Request, _ c: Context) async throws -> Response {
@@ -121,4 +124,8 @@ struct InitialSync: Sendable {
         body.raw("\",\"end\":\""); body.raw(SyncToken(position: last, ephemeral: now.ephemeral).description); body.raw("\"}")
         body.raw(",\"state\":"); body.list(OldFormat.events(state, view))
     }
+}
+
+extension [UInt8] {
+    fileprivate func ends(with tail: [UInt8]) -> Bool { suffix(tail.count).elementsEqual(tail) }
 }

@@ -1,6 +1,7 @@
 import MatrixCore
 @testable import Push
 import ServerKit
+import Store
 import TestKit
 import Testing
 
@@ -54,6 +55,37 @@ import Testing
     ] as [JSONObject]) func badPushersAreRefused(_ change: JSONObject) async throws {
         let flat = try await Flat()
         #expect(await set(flat, flat.alice, change).status == 400)
+    }
+
+    /// Nobody makes the server send requests by opening a shop's page.
+    @Test func visitorsHaveNone() async throws {
+        let flat = try await Flat()
+        for (method, path, body) in [(.post, "/_matrix/client/v3/pushers/set", .object(Self.whole)), (.put, "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}", ["actions": []])] as [(Method, String, JSON)] {
+            let route = try #require(flat.push.feature.routes.first { $0.method == method && $0.path == path })
+            let session = Session(userID: flat.alice.id, deviceID: flat.alice.device, kind: .visitor)
+            var request = Request(method, path, body: body.encoded(), session: session)
+            request.params = ["kind": "room", "ruleId": "x"]
+            await #expect(throws: MatrixError.self) { _ = try await route.handler(request, flat.app.context) }
+        }
+        #expect(flat.push.generation == 0)
+    }
+
+    /// In one commit, whatever the order of its closures.
+    @Test func deletingAndSettingAtOnceLeavesThePusher() async throws {
+        let gateway = try LocalServer(), flat = try await Flat(), alice = flat.alice, bob = flat.bob
+        let room = try await flat.room(alice, bob)
+        try await flat.pusher(gateway.url, as: bob)
+        let (watch, user) = (flat.push.watch, bob.id)
+        try await flat.app.context.db.write { tx in
+            let pusher = try #require(try Pushers.all(tx, of: user).first)
+            try Pushers.delete(tx, pusher)
+            try Pushers.tidy(tx, watch, user: user)
+            try Pushers.set(tx, watch, pusher, append: false, unread: 0)
+        }
+        #expect(watch.hasPusher(user))
+        try await flat.say("hello", in: room, as: alice)
+        try await flat.deliver()
+        #expect(gateway.told == ["hello"])
     }
 
     @Test func gatewaysAreReachedByHTTPS() {

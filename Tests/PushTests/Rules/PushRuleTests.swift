@@ -88,6 +88,8 @@ import Testing
         try await flat.call(.put, root + "/global/override/.m.rule.master/enabled", as: alice, ["enabled": true]).expect(200)
         let third = try await flat.call(.get, "/sync?since=\(second["next_batch"]?.stringValue ?? "")", as: alice).expect(200)
         #expect(rules(third) == nil)
+        // The old way to begin has never had them.
+        #expect(try await flat.call(.get, "/initialSync", as: alice).expect(200)["account_data"] == [])
     }
 
     @Test(arguments: TestBackend.available) func statementsAreValid(backend: TestBackend) async throws {

@@ -37,14 +37,15 @@ import Testing
         #expect(try await client.send(OutboundRequest("GET", server.url + "/")).status == 500)
     }
 
-    /// The server answers nobody before all have asked: requests one after the other would never end.
+    /// Nobody is answered before all have asked: one after the other they would never end.
     @Test func manyRequestsRunAtOnce() async throws {
         let arrived = Mutex(0)
         let server = try LocalServer { _ in
             arrived.withLock { $0 += 1 }
-            while arrived.withLock({ $0 < 12 }) { usleep(1000) }
+            while arrived.withLock({ $0 }) < 12 { usleep(1000) }
             return .init()
         }
+        let client = client
         try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<12 { group.addTask { try await client.send(OutboundRequest("GET", server.url)).status } }
             for try await status in group { #expect(status == 200) }
