@@ -18,6 +18,8 @@ package final class Accounts: Sendable {
     let board = PresenceBoard()
     let nonces = NonceStore()
     let waitingDevices = WaitingDevices()
+    let deviceLists = DeviceListBoard()
+    let keyCounts = KeyCountCache()
 
     /// `hashingThreads`: how many passwords are hashed at the same time.
     package init(hashingThreads: Int = 2) { hasher = PasswordHasher(threads: hashingThreads) }
@@ -26,19 +28,20 @@ package final class Accounts: Sendable {
         var routes: [Route] = []
         routes += registrationRoutes + sharedSecretRoutes
         routes += loginRoutes + sessionRoutes + passwordRoutes + deactivationRoutes
-        routes += deviceRoutes + toDeviceRoutes
+        routes += deviceRoutes + toDeviceRoutes + keyRoutes + keyBackupRoutes
         routes += profileRoutes + userDirectoryRoutes + presenceRoutes
         routes += accountDataRoutes + tagRoutes + filterRoutes
         routes += openIDRoutes + capabilityRoutes + whoisRoutes
-        let board = board, waiting = waitingDevices
+        let board = board, waiting = waitingDevices, deviceLists = deviceLists, keyCounts = keyCounts
         return Feature(
-            "accounts", migrations: AccountSchema.migrations, routes: routes,
-            sync: [AccountDataSync(), ToDeviceSync(waiting: waiting), PresenceSync(board: board), KeyCountSync()],
-            observers: [DirectoryObserver(), PresenceObserver(board: board)],
+            "accounts", migrations: AccountSchema.migrations + KeySchema.migrations, routes: routes,
+            sync: [AccountDataSync(), ToDeviceSync(waiting: waiting), PresenceSync(board: board), DeviceListSync(board: deviceLists), KeyCountSync(cache: keyCounts)],
+            observers: [DirectoryObserver(), PresenceObserver(board: board), DeviceListObserver(board: deviceLists)],
             jobs: jobs,
             start: { c in
                 try await Presence.load(c, into: board)
                 try await waiting.load(c)
+                deviceLists.begin(at: c.db.position)
             })
     }
 
@@ -55,6 +58,7 @@ package final class Accounts: Sendable {
                     try LoginTokens.deleteExpired(tx, now: now)
                     try OpenIDTokens.deleteExpired(tx, now: now)
                     try ToDeviceStore.deleteOldTransactions(tx, before: now - ToDeviceRules.transactionLifetime)
+                    try OneTimeKeys.forgetClaimed(tx, before: now - OneTimeKeyRules.memory)
                 }
             },
         ]
@@ -77,7 +81,7 @@ extension Accounts: UserDirectory {
         return (session.token, session.device)
     }
     package func endSession(_ c: Context, _ tx: WriteTx, user: UserID, device: DeviceID) throws {
-        try Devices.delete(tx, self, user: user, devices: [device])
+        try Devices.delete(c, tx, self, user: user, devices: [device])
     }
     package func standing(_ tx: ReadTx, _ user: UserID) throws -> Standing? { try AccountStore.standing(tx, user) }
     package func profile(_ tx: ReadTx, _ user: UserID) throws -> Profile { try ProfileStore.profile(tx, user) ?? Profile() }

@@ -16,7 +16,7 @@ struct Features {
     var all: [Feature] { [System.feature, accounts.feature, rooms.feature, media.feature, desk.feature, appservice.feature] }
 
     var ports: Ports {
-        var ports = Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts)
+        var ports = Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts, companions: rooms)
         ports.bridges = appservice
         ports.lookup = rooms
         return ports

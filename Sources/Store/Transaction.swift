@@ -1,6 +1,8 @@
 /// What a commit changed, for those who wait for news.
 package enum ChangeKey: Sendable, Hashable {
     case user(String)
+    /// Something of a user that lies in no room of his: messages to his devices, the device lists of people he knows.
+    case device(String)
     case room(String)
     case desk
     case custom(String)

@@ -12,7 +12,7 @@ struct World {
     let app: TestApp
 
     init(config change: (inout Config) -> Void = { _ in }) async throws {
-        app = try await TestApp([accounts.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms), config: change)
+        app = try await TestApp([accounts.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, companions: rooms), config: change)
     }
 
     var c: Context { app.context }
@@ -23,7 +23,7 @@ struct World {
         let members = [UserID(trusted: key)] + rooms.members(room)
         try await c.db.write { tx in
             let position = tx.nextPosition()
-            if type == "m.room.member" { rooms.set(room, UserID(trusted: key), isIn: content["membership"] == "join") }
+            if type == "m.room.member" { rooms.set(room, UserID(trusted: key), isIn: content["membership"] == "join", at: position) }
             let event = AppendedEvent(position: position, room: room, id: EventID(trusted: "$\(position)"), type: type, stateKey: key, sender: id,
                                       timestamp: c.clock.now, content: content)
             for observer in c.observers { try observer.appended(c, tx, event) }
@@ -37,17 +37,19 @@ struct World {
 }
 
 /// Rooms that are lists of members, and a note of what was asked of them.
-final class ListedRooms: RoomWriting, RoomReading {
+final class ListedRooms: RoomWriting, RoomReading, Companions {
     private struct State {
         var members: [RoomID: Set<UserID>] = [:]
         var profileChanges: [UserID] = []
+        var log: [(position: Int64, room: RoomID, user: UserID, isIn: Bool)] = []
     }
     private let state = Mutex(State())
 
     var profileChanges: [UserID] { state.withLock { $0.profileChanges } }
     func members(_ room: RoomID) -> [UserID] { state.withLock { ($0.members[room] ?? []).sorted() } }
-    func set(_ room: RoomID, _ user: UserID, isIn: Bool) {
+    func set(_ room: RoomID, _ user: UserID, isIn: Bool, at position: Int64) {
         state.withLock { state in
+            state.log.append((position, room, user, isIn))
             if isIn { state.members[room, default: []].insert(user) } else { state.members[room]?.remove(user) }
         }
     }
@@ -56,8 +58,13 @@ final class ListedRooms: RoomWriting, RoomReading {
     func append(_ c: Context, _ tx: WriteTx, _ event: NewEvent) throws -> EventID { throw MatrixError.forbidden() }
     func setMembership(_ c: Context, _ tx: WriteTx, room: RoomID, target: UserID, membership: String, by sender: UserID, content: JSONObject,
                        timestamp: Int64?) throws -> EventID {
-        set(room, target, isIn: membership == "join")
-        return EventID(trusted: "$\(tx.nextPosition())")
+        let position = tx.nextPosition()
+        set(room, target, isIn: membership == "join", at: position)
+        let event = AppendedEvent(position: position, room: room, id: EventID(trusted: "$\(position)"), type: "m.room.member", stateKey: target.rawValue, sender: sender,
+                                  timestamp: c.clock.now, content: ["membership": .string(membership)])
+        for observer in c.observers { try observer.appended(c, tx, event) }
+        for member in members(room) + [target] { tx.touch(.user(member.rawValue)) }
+        return event.id
     }
     func redact(_ c: Context, _ tx: WriteTx, room: RoomID, event: EventID, by sender: UserID, reason: String?) throws -> EventID { throw MatrixError.forbidden() }
     func setReceipt(_ c: Context, _ tx: WriteTx, room: RoomID, user: UserID, event: EventID, isPrivate: Bool) throws -> Bool { false }
@@ -75,6 +82,26 @@ final class ListedRooms: RoomWriting, RoomReading {
             for members in state.members.values where members.contains(user) { near.formUnion(members) }
             near.remove(user)
             return near.sorted()
+        }
+    }
+    func companions(_ tx: ReadTx, of user: UserID, among others: Set<UserID>) throws -> Set<UserID> { others.intersection(try neighbours(tx, of: user)) }
+    /// By replaying the list of what happened.
+    func encounters(_ tx: ReadTx, of user: UserID, after position: Int64, rooms: Set<RoomID>?) throws -> Encounters {
+        state.withLock { state in
+            func near(through: Int64) -> [RoomID: Set<UserID>] {
+                var members: [RoomID: Set<UserID>] = [:]
+                for entry in state.log where entry.position <= through {
+                    if entry.isIn { members[entry.room, default: []].insert(entry.user) } else { members[entry.room]?.remove(entry.user) }
+                }
+                return members.filter { $1.contains(user) }
+            }
+            let before = near(through: position), now = near(through: .max)
+            let gone = Set(before.values.joined()).subtracting(now.values.joined())
+            var met: Set<UserID> = []
+            for (room, members) in now where rooms?.contains(room) != false {
+                met.formUnion(before[room] == nil ? members : Set(state.log.filter { $0.position > position && $0.room == room && $0.isIn }.map(\.user)).intersection(members))
+            }
+            return Encounters(met: met.subtracting([user]), parted: gone.subtracting([user]))
         }
     }
     func receipts(_ tx: ReadTx, room: RoomID) throws -> [(user: UserID, event: EventID, position: Int64, timestamp: Int64)] { [] }

@@ -7,7 +7,7 @@ import Testing
 
 struct SQLTests {
     static let writing: [String] = EventSQL.all + RoomSQL.all + StateSQL.statements + MembershipSQL.all + AuthSQL.all + WorkSQL.all + RelationSQL.all
-        + UnreadSQL.all + AliasSQL.all + DirectorySQL.all
+        + UnreadSQL.all + AliasSQL.all + DirectorySQL.all + CompanionSQL.all
 
     @Test(arguments: TestBackend.available) func everyStatementIsValid(backend: TestBackend) async throws {
         let house = try await House(backend: backend)

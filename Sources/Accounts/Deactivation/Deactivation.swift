@@ -26,12 +26,14 @@ enum Deactivation {
             _ = try c.ports.rooms.setMembership(c, tx, room: room, target: user, membership: "leave", by: user, content: [:], timestamp: nil)
         }
         if let accounts {
-            try Devices.deleteAll(tx, accounts, user: user)
+            try Devices.deleteAll(c, tx, accounts, user: user)
             tx.afterCommit { accounts.cache.forget(user) }
         }
         try ProfileStore.clear(tx, user)
         try AccountDataStore.deleteAll(tx, user)
         try FilterStore.deleteAll(tx, user)
+        try CrossSigningStore.deleteAll(tx, user)
+        try KeyBackupStore.deleteAll(tx, user)
         try tx.run(SQL.deactivate, c.clock.now, erase, user)
     }
 

@@ -30,15 +30,18 @@ extension Accounts {
         let user = req.user.userID, id: DeviceID = try req.id("deviceId")
         let body = try req.json()
         let name = try body.string("display_name", max: Devices.maxNameBytes)
-        let mayCreate = req.user.service != nil, now = c.clock.now
+        let mayCreate = req.user.service != nil, now = c.clock.now, board = deviceLists
         let isNew = try await c.db.write { tx in
-            guard try DeviceStore.exists(tx, user, id) else {
+            guard let old = try DeviceStore.device(tx, user, id) else {
                 // An application service makes the devices of its users here, without signing them in.
                 guard mayCreate else { throw MatrixError.notFound("There is no such device.") }
                 try DeviceStore.insert(tx, user, id, name: name, now: now)
+                try DeviceLists.announce(c, tx, board, user)
                 return true
             }
-            if body["display_name"] != nil { try DeviceStore.rename(tx, user, id, name) }
+            guard body["display_name"] != nil, old.name != name else { return false }
+            try DeviceStore.rename(tx, user, id, name)
+            try DeviceLists.announce(c, tx, board, user)
             return false
         }
         return .json([:], status: isNew ? 201 : 200)
@@ -47,7 +50,7 @@ extension Accounts {
     private func deleteDevice(_ req: Request, _ c: Context) async throws -> Response {
         let user = req.user.userID, id: DeviceID = try req.id("deviceId")
         _ = try await authenticate(c, req, try req.json(), operation: "DELETE /devices/" + id.rawValue)
-        try await c.db.write { tx in try Devices.delete(tx, self, user: user, devices: [id]) }
+        try await c.db.write { tx in try Devices.delete(c, tx, self, user: user, devices: [id]) }
         return .empty
     }
 
@@ -57,7 +60,7 @@ extension Accounts {
         if body["devices"] != nil || body["auth"] == nil { _ = try Self.deviceIDs(body) }
         let proof = try await authenticate(c, req, body, operation: "POST /delete_devices")
         let ids = try Self.deviceIDs(proof.params)
-        try await c.db.write { tx in try Devices.delete(tx, self, user: user, devices: ids) }
+        try await c.db.write { tx in try Devices.delete(c, tx, self, user: user, devices: ids) }
         return .empty
     }
 

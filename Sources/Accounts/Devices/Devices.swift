@@ -2,25 +2,28 @@ import MatrixCore
 import ServerKit
 import Store
 
-/// Devices of a user. A device is made by signing in; with it end its tokens and the messages that wait for it.
+/// Devices of a user. A device is made by signing in; with it end its tokens, its keys and the messages that wait for it.
 /// Spec: https://spec.matrix.org/latest/client-server-api/#device-management
 enum Devices {
     static let maxNameBytes = 1024
 
     /// Unknown devices are no error.
-    static func delete(_ tx: WriteTx, _ accounts: Accounts, user: UserID, devices: [DeviceID]) throws {
+    static func delete(_ c: Context, _ tx: WriteTx, _ accounts: Accounts, user: UserID, devices: [DeviceID]) throws {
+        let devices = try devices.filter { try DeviceStore.exists(tx, user, $0) }
         guard !devices.isEmpty else { return }
         for device in devices {
+            try DeviceKeys.delete(tx, accounts.keyCounts, user, device)
             try SessionStore.deleteTokens(tx, user, device)
             try ToDeviceStore.deleteAll(tx, user, device)
             try DeviceStore.delete(tx, user, device)
         }
+        try DeviceLists.announce(c, tx, accounts.deviceLists, user)
         let ended = Set(devices)
         tx.afterCommit { accounts.cache.forget(user, devices: ended) }
     }
 
-    static func deleteAll(_ tx: WriteTx, _ accounts: Accounts, user: UserID, except kept: DeviceID? = nil) throws {
-        try delete(tx, accounts, user: user, devices: try DeviceStore.ids(tx, user).filter { $0 != kept })
+    static func deleteAll(_ c: Context, _ tx: WriteTx, _ accounts: Accounts, user: UserID, except kept: DeviceID? = nil) throws {
+        try delete(c, tx, accounts, user: user, devices: try DeviceStore.ids(tx, user).filter { $0 != kept })
     }
 }
 

@@ -18,7 +18,7 @@ extension Accounts {
         let hash = try await hasher.hash(c, password)
         try await c.db.write { tx in
             try AccountStore.setPassword(tx, session.userID, hash: hash)
-            if logoutDevices { try Devices.deleteAll(tx, self, user: session.userID, except: session.deviceID) }
+            if logoutDevices { try Devices.deleteAll(c, tx, self, user: session.userID, except: session.deviceID) }
         }
         return .empty
     }

@@ -103,7 +103,7 @@ extension Accounts {
             let user: UserID
             if let guest = wanted.guest {
                 guard try AccountStore.upgradeGuest(tx, guest, passwordHash: passwordHash) else { throw MatrixError.userInUse() }
-                try Devices.deleteAll(tx, self, user: guest)
+                try Devices.deleteAll(c, tx, self, user: guest)
                 tx.afterCommit { self.cache.forget(guest) }
                 user = guest
             } else {

@@ -16,13 +16,13 @@ extension Accounts {
 
     private func logout(_ req: Request, _ c: Context) async throws -> Response {
         let session = req.user
-        try await c.db.write { tx in try Devices.delete(tx, self, user: session.userID, devices: [session.deviceID]) }
+        try await c.db.write { tx in try Devices.delete(c, tx, self, user: session.userID, devices: [session.deviceID]) }
         return .empty
     }
 
     private func logoutAll(_ req: Request, _ c: Context) async throws -> Response {
         let session = req.user
-        try await c.db.write { tx in try Devices.deleteAll(tx, self, user: session.userID) }
+        try await c.db.write { tx in try Devices.deleteAll(c, tx, self, user: session.userID) }
         return .empty
     }
 

@@ -63,7 +63,8 @@ enum Sessions {
     /// A new access token, on a new device or on one that the user has already (its former tokens end).
     static func create(_ c: Context, _ tx: WriteTx, _ accounts: Accounts, user: UserID, device: DeviceID?, deviceName: String?, isRefreshable: Bool) throws -> NewSession {
         let device = device ?? newDeviceID(c)
-        if try DeviceStore.exists(tx, user, device) {
+        let isNew = try !DeviceStore.exists(tx, user, device)
+        if !isNew {
             try SessionStore.deleteTokens(tx, user, device)
             tx.afterCommit { accounts.cache.forget(user, devices: [device]) }
         } else {
@@ -73,6 +74,7 @@ enum Sessions {
         if try AccountStore.standing(tx, user)?.kind != .visitor {
             let board = accounts.board, now = c.clock.now
             tx.afterCommit { board.signedIn(user, now: now) }
+            if isNew { try DeviceLists.announce(c, tx, accounts.deviceLists, user) }
         }
         return try issue(c, tx, user: user, device: device, isRefreshable: isRefreshable)
     }

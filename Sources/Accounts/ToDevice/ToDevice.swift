@@ -65,24 +65,36 @@ enum ToDevice {
         let kept = try devices.filter { try !c.ports.bridges.take(c, tx, toDevice: message, user: letter.user, device: $0) }
         guard !kept.isEmpty else { return }
         let event = message.encoded()
-        for device in kept { try ToDeviceStore.insert(tx, letter.user, device, position: tx.nextPosition(), event) }
-        tx.afterCommit { waiting.add(letter.user, kept) }
-        tx.touch(.user(letter.user.rawValue))
+        for device in kept {
+            let position = tx.nextPosition()
+            waiting.add(letter.user, device, position)
+            try ToDeviceStore.insert(tx, letter.user, device, position: position, event)
+        }
+        tx.touch(.device(letter.user.rawValue))
     }
 }
 
-/// Devices for which messages may wait. In memory, so that a sync that acknowledges nothing reads nothing; it is never asked
-/// what to deliver, only what to delete, and a device that is missing is found again by its next acknowledgement.
+/// Devices for which messages may wait, with the position of the last one: others read and delete nothing at their syncs.
+///
+/// Invariants: filled inside the transaction that stores a message, before its commit, so it never lacks one that a snapshot
+/// holds; emptied after the commit that deleted the last one, unless another came meanwhile.
 final class WaitingDevices: Sendable {
     private struct Key: Hashable { var user: UserID, device: DeviceID }
-    private let keys = Mutex<Set<Key>>([])
+    private let last = Mutex<[Key: Int64]>([:])
 
-    func contains(_ user: UserID, _ device: DeviceID) -> Bool { keys.withLock { $0.contains(Key(user: user, device: device)) } }
-    func add(_ user: UserID, _ devices: [DeviceID]) { keys.withLock { keys in for device in devices { keys.insert(Key(user: user, device: device)) } } }
-    func remove(_ user: UserID, _ device: DeviceID) { keys.withLock { _ = $0.remove(Key(user: user, device: device)) } }
+    func contains(_ user: UserID, _ device: DeviceID) -> Bool { last.withLock { $0[Key(user: user, device: device)] != nil } }
+    func add(_ user: UserID, _ device: DeviceID, _ position: Int64) { last.withLock { $0[Key(user: user, device: device)] = position } }
+    /// Nothing waited at `position`.
+    func remove(_ user: UserID, _ device: DeviceID, at position: Int64) {
+        last.withLock { last in
+            let key = Key(user: user, device: device)
+            if let newest = last[key], newest <= position { last[key] = nil }
+        }
+    }
 
     func load(_ c: Context) async throws {
-        for (user, device) in try await c.db.read({ tx in try ToDeviceStore.devices(tx) }) { add(user, [device]) }
+        let position = c.db.position
+        for (user, device) in try await c.db.read({ tx in try ToDeviceStore.devices(tx) }) { add(user, device, position) }
     }
 }
 
@@ -127,6 +139,7 @@ struct ToDeviceSync: SyncSource {
     let waiting: WaitingDevices
 
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
+        guard waiting.contains(scope.user, scope.device) else { return }
         let since = scope.since?.toDevicePosition ?? 0
         let rows = try ToDeviceStore.after(tx, scope.user, scope.device, since, limit: ToDeviceRules.perSync + 1)
         let sent = rows.prefix(ToDeviceRules.perSync)
@@ -139,17 +152,9 @@ struct ToDeviceSync: SyncSource {
         let position = token.toDevicePosition, waiting = waiting
         try await c.db.write { tx in
             try ToDeviceStore.delete(tx, user, device, through: position)
-            if try !ToDeviceStore.hasAny(tx, user, device) { tx.afterCommit { waiting.remove(user, device) } }
+            guard try !ToDeviceStore.hasAny(tx, user, device) else { return }
+            let now = try tx.position
+            tx.afterCommit { waiting.remove(user, device, at: now) }
         }
-    }
-}
-
-/// Until there are device keys: clients need to hear from the first sync that none are stored.
-struct KeyCountSync: SyncSource {
-    private static let counts = JSON.object(["signed_curve25519": 0]).encoded()
-    private static let fallback = JSON.array([]).encoded()
-    func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
-        parts.extra.append((name: "device_one_time_keys_count", json: Self.counts))
-        parts.extra.append((name: "device_unused_fallback_key_types", json: Self.fallback))
     }
 }

@@ -64,7 +64,7 @@ enum System {
         return .json([
             "versions": ["r0.5.0", "r0.6.0", "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12", "v1.13", "v1.14", "v1.15", "v1.16"],
             "unstable_features": [
-                "org.matrix.e2e_cross_signing": false,
+                "org.matrix.e2e_cross_signing": true,
                 "org.matrix.msc2285.stable": true,
                 "org.matrix.msc3440.stable": true,
                 "org.matrix.msc3771": true,

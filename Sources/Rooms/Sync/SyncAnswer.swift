@@ -50,6 +50,7 @@ struct SyncAnswer {
         var out = JSONBytes()
         out.raw(#"{"next_batch":""#); out.raw(next.description); out.raw("\"")
         for (name, json) in parts.extra { out.raw(",\""); out.raw(name); out.raw("\":"); out.raw(json) }
+        if !parts.deviceLists.isEmpty { out.raw(",\"device_lists\":"); out.raw(parts.deviceLists.json.encoded()) }
         out.section("account_data", parts.accountData)
         out.section("presence", parts.presence)
         out.section("to_device", parts.toDevice)

@@ -48,7 +48,9 @@ struct SyncEndpoint: Sendable {
                 token = answer.next
             }
             if remaining <= 0 || Task.isCancelled || c.hub.isClosed {
-                return .json(bytes: SyncAnswer(next: token ?? c.hub.token).encoded())
+                var idle = SyncAnswer(next: token ?? c.hub.token)
+                for source in c.syncSources { try await source.idle(c, user: session.userID, device: session.deviceID, into: &idle.parts) }
+                return .json(bytes: idle.encoded())
             }
             if let token { await c.hub.wait(name, since: token, timeout: remaining) }
         }

@@ -76,7 +76,7 @@ package final class ChangeHub: Sendable {
         var woken: [CheckedContinuation<Void, Never>] = []
         for key in keys {
             let names: Set<String> = switch key {
-            case .user(let user): [user]
+            case .user(let user), .device(let user): [user]
             case .room(let room): state.byRoom[room] ?? []
             case .desk: ["desk"]
             case .custom(let name): ["custom:" + name]
@@ -124,6 +124,13 @@ package final class ChangeHub: Sendable {
             return Array(listener.waiters.values)   // they began to wait before the rooms were known
         }
         for waiter in woken { waiter.resume() }
+    }
+    /// Whether that may be a room of the listener: true also for one who is not known.
+    package func mayHear(_ name: String, of room: String) -> Bool {
+        state.withLock { state in
+            guard let listener = state.listeners[name], listener.isReady else { return true }
+            return listener.rooms.contains(room)
+        }
     }
     package func isListening(_ name: String) -> Bool { state.withLock { $0.listeners[name]?.isReady == true } }
 

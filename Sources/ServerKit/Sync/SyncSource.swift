@@ -50,6 +50,16 @@ package struct SyncScope: Sendable {
 
 /// What sources fill in besides the timelines. JSON pieces are complete event objects as bytes.
 package struct SyncParts: Sendable {
+    /// https://spec.matrix.org/latest/client-server-api/#tracking-the-device-list-for-a-user
+    package struct DeviceLists: Sendable, Hashable {
+        /// People whose devices or cross-signing keys have changed, or with whom the user shares a room only now. Sorted.
+        package var changed: [UserID]
+        /// People with whom the user shares no room any more. Sorted.
+        package var left: [UserID]
+        package init(changed: [UserID] = [], left: [UserID] = []) { self.changed = changed; self.left = left }
+        package var isEmpty: Bool { changed.isEmpty && left.isEmpty }
+        package var json: JSON { ["changed": JSON(changed.map(\.rawValue)), "left": JSON(left.map(\.rawValue))] }
+    }
     package struct Room: Sendable {
         package var ephemeral: [[UInt8]] = []
         package var accountData: [[UInt8]] = []
@@ -63,12 +73,15 @@ package struct SyncParts: Sendable {
     /// Set when more to-device messages wait than one answer carries: the position of the last one in `toDevice`. It must go
     /// into the answer's token (`SyncToken.toDevice`), otherwise the waiting ones count as received.
     package var toDeviceThrough: Int64?
-    /// Further top-level fields (`device_lists`, `device_one_time_keys_count`, ...). They alone do not end a long-poll.
+    /// Whose devices or keys have changed; always empty in an initial sync.
+    package var deviceLists = DeviceLists()
+    /// Further top-level fields (`device_one_time_keys_count`, ...), the same in initial syncs and differences. They alone do not
+    /// end a long-poll.
     package var extra: [(name: String, json: [UInt8])] = []
-    /// Set by a source whose `extra` is news for the client (device lists changed).
+    /// Set by a source whose `extra` is news for the client.
     package var hasNews = false
     package init() {}
-    package var isEmpty: Bool { !hasNews && accountData.isEmpty && presence.isEmpty && toDevice.isEmpty && rooms.values.allSatisfy(\.isEmpty) }
+    package var isEmpty: Bool { !hasNews && deviceLists.isEmpty && accountData.isEmpty && presence.isEmpty && toDevice.isEmpty && rooms.values.allSatisfy(\.isEmpty) }
 }
 
 /// One stream of a client's sync (account data, receipts, typing, to-device, ...).
@@ -80,8 +93,11 @@ package protocol SyncSource: Sendable {
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws
     /// The client has sent back `scope.since`: what came with it or before needs not be kept (to-device messages).
     func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws
+    /// Nothing has changed until the time-out: what even that answer carries (`extra`), preferably from memory.
+    func idle(_ c: Context, user: UserID, device: DeviceID, into parts: inout SyncParts) async throws
 }
 extension SyncSource {
     package func began(_ c: Context, user: UserID, device: DeviceID, presence: String) async throws {}
     package func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws {}
+    package func idle(_ c: Context, user: UserID, device: DeviceID, into parts: inout SyncParts) async throws {}
 }
