@@ -9,25 +9,38 @@ package final class RoomService: Sendable {
     let caches = RoomCaches()
     let typing = Typing()
     let lazyMembers = LazyMembers()
+    let retention = Retention()
+    let searchBackfill = SearchIndex.Backfill()
 
     package init() {}
 
     /// The feature as App wires it. The parts are listed slice by slice.
     package var feature: Feature {
-        Feature("rooms", migrations: EventSchema.migrations + [Receipts.schema], routes: routes,
+        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema], routes: routes,
                 sync: [Receipts.Source(), Typing.Source(typing: typing)],
-                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }])
+                jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs)
     }
 
     var routes: [Route] { writing + reading }
 
+    /// What deletes by itself.
+    private var historyJobs: [Job] {
+        [
+            Job("empty messages that destroy themselves", every: 1000) { try await SelfDestruction.run($0) },
+            Job("purge history", every: 500) { try await Purge.run($0) },
+            Job("index what is older than the search", every: 2000) { [searchBackfill] in try await searchBackfill.run($0) },
+            Job("delete what rooms no longer retain", every: 60_000) { [retention] in try await retention.run($0) },
+        ]
+    }
+
     /// What writes rooms, and what reads their present state.
     private var writing: [Route] {
-        creationRoutes + membershipRoutes + eventRoutes + stateRoutes + aliasRoutes + directoryRoutes
+        creationRoutes + upgradeRoutes + membershipRoutes + eventRoutes + stateRoutes + aliasRoutes + directoryRoutes
     }
 
     /// What reads rooms.
     private var reading: [Route] {
         SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
+            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes
     }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 // What the command line needs besides reading and writing: backup, checks, the schema as text.
 
 extension Database {
@@ -51,6 +53,62 @@ extension Database {
                 if words.count == 2, words[0] == "SCAN" { tables.append(String(words[1])) }
             }
             return tables
+        }
+    }
+}
+
+extension Database {
+    /// Gives the room of deleted rows back to the file system, so that what was deleted is in no file any more. It works in small steps
+    /// between other writes; only an embedded database that an older version made is rewritten once as a whole, and holds writers up
+    /// meanwhile. `tables`: where rows were deleted.
+    package func reclaim(_ tables: [String]) async throws {
+        switch backend.dialect {
+        case .sqlite: try await shrink()
+        case .postgres:
+            try await onConnection { connection in
+                try connection.execute("SET statement_timeout = 0")
+                for table in tables { try connection.execute("VACUUM \(table)") }
+            }
+        }
+    }
+
+    private func shrink() async throws {
+        func number(_ name: String) async throws -> Int64 { try await read { try $0.connection.firstInt("PRAGMA \(name)") ?? 0 } }
+        if try await number("auto_vacuum") == 2 {
+            // A step may find the free pages gone to a write that came between: then there is nothing left to do.
+            while try await number("freelist_count") > 0 { try await write { try $0.connection.execute("PRAGMA incremental_vacuum(500)") } }
+        } else if try await number("freelist_count") * 4 > number("page_count") {
+            try await exclusively { connection in
+                try connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                try connection.execute("VACUUM")
+            }
+        }
+        // The log still holds old pages. Readers that are busy with it put this off to the next time.
+        try await onConnection { connection in
+            try connection.execute("PRAGMA busy_timeout = 200")
+            try connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        }
+    }
+
+    /// Runs on the writer's thread, outside any transaction.
+    private func exclusively(_ body: @escaping @Sendable (any Connection) throws -> Void) async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            writer.submit(exclusive: { result in continuation.resume(with: Result { try body(try result.get()) }) })
+        }
+    }
+
+    /// Runs on a thread and a connection of its own.
+    private func onConnection(_ body: @escaping @Sendable (any Connection) throws -> Void) async throws {
+        let backend = backend
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            _ = WorkerThread {
+                defer { pthread_detach(pthread_self()) }   // nobody joins it
+                continuation.resume(with: Result {
+                    let connection = try backend.connect(isWriter: true)
+                    defer { connection.close() }
+                    try body(connection)
+                })
+            }
         }
     }
 }

@@ -34,6 +34,8 @@ final class Writer: @unchecked Sendable {
 
     private struct State {
         var queue = Queue<WriteJob>()
+        /// What must have the connection to itself, outside any transaction.
+        var exclusive = Queue<Exclusive>()
         var isClosing = false
         var statistics = StoreStatistics()
         var hooks: [@Sendable (CommitInfo) -> Void] = []
@@ -55,7 +57,12 @@ final class Writer: @unchecked Sendable {
 
     func start() {
         thread = WorkerThread { [self] in
-            while let job = next() { transact(job) }
+            while let job = next() {
+                switch job {
+                case .write(let job): transact(job)
+                case .exclusive(let job): job(.success(connection))
+                }
+            }
             connection.close()
         }
     }
@@ -93,9 +100,25 @@ final class Writer: @unchecked Sendable {
         thread?.join()
     }
 
-    private func next() -> WriteJob? {
-        monitor.wait { state -> WriteJob?? in
-            if let job = state.queue.pop() { return .some(job) }
+    private enum Work {
+        case write(WriteJob)
+        case exclusive(Exclusive)
+    }
+    /// Called once: with the connection on the writer's thread, or with the reason why not.
+    typealias Exclusive = (Result<any Connection, StoreError>) -> Void
+
+    func submit(exclusive job: @escaping Exclusive) {
+        let isClosed = monitor.with {
+            if !$0.isClosing { $0.exclusive.push(job) }
+            return $0.isClosing
+        }
+        if isClosed { job(.failure(.closed)) } else { monitor.signal() }
+    }
+
+    private func next() -> Work? {
+        monitor.wait { state -> Work?? in
+            if let job = state.exclusive.pop() { return .some(.exclusive(job)) }
+            if let job = state.queue.pop() { return .some(.write(job)) }
             return state.isClosing ? .some(nil) : nil
         }
     }

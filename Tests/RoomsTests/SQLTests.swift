@@ -7,7 +7,8 @@ import Testing
 
 struct SQLTests {
     static let writing: [String] = EventSQL.all + RoomSQL.all + StateSQL.statements + MembershipSQL.all + AuthSQL.all + WorkSQL.all + RelationSQL.all
-        + UnreadSQL.all + AliasSQL.all + DirectorySQL.all + CompanionSQL.all
+        + UnreadSQL.all + AliasSQL.all + DirectorySQL.all + Preview.SQL.all + RelationRoutes.SQL.all + Bundles.SQL.all + SyncSQL.all + MessageRoutes.SQL.all
+        + EventStream.SQL.all + Receipts.SQL.all + Purge.SQL.all + SelfDestruction.SQL.all + Retention.SQL.all + SearchIndex.SQL.all + Search.SQL.all + CompanionSQL.all
 
     @Test(arguments: TestBackend.available) func everyStatementIsValid(backend: TestBackend) async throws {
         let house = try await House(backend: backend)
@@ -22,7 +23,8 @@ struct SQLTests {
             let binds = Array(repeating: DatabaseValue.null, count: Self.parameters(sql))
             let plan = try house.read { tx in try tx.all("EXPLAIN QUERY PLAN " + sql, array: binds) { $0.text(3) } }
             for step in plan where step.hasPrefix("SCAN") && !step.contains("CONSTANT ROW") {
-                let isSmall = step.hasPrefix("SCAN s USING INDEX room_summary_public") || step.hasPrefix("SCAN room_summary USING")
+                // What a query has made itself it may read whole: its name is then `derived`.
+                let isSmall = step == "SCAN derived" || step.hasPrefix("SCAN purge USING INDEX purge_active") || step.hasPrefix("SCAN s USING INDEX room_summary_public") || step.hasPrefix("SCAN room_summary USING")
                 #expect(isSmall, "\(step) in \(sql)")
             }
         }

@@ -42,6 +42,7 @@ package struct NoUsers: UserDirectory {
 package struct NoPreferences: Preferences {
     package init() {}
     package func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject? { nil }
+    package func setPreference(_ tx: WriteTx, user: UserID, room: RoomID?, type: String, _ content: JSONObject) throws {}
 }
 
 /// There are no rooms.

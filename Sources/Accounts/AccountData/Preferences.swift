@@ -7,4 +7,10 @@ extension Accounts: Preferences {
         guard let content = try AccountDataStore.content(tx, user, room: room, type: type) else { return nil }
         return try? JSONObject.parse(content)   // stored content is always a valid object
     }
+
+    package func setPreference(_ tx: WriteTx, user: UserID, room: RoomID?, type: String, _ content: JSONObject) throws {
+        let bytes = content.encoded()
+        try AccountDataRules.checkWritable(type, bytes)
+        try AccountData.set(tx, user, room: room, type: type, bytes)
+    }
 }

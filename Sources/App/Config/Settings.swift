@@ -83,6 +83,11 @@ package struct Setting: Sendable {
             return addresses.allSatisfy { $0.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) || $0 == 46 || $0 == 58 } } ? addresses : nil
         },
         flag("public_rooms_without_auth", "publicRoomsWithoutAuth", \.publicRoomsWithoutAuth, "Public rooms may be listed without signing in."),
+        Setting("retention_min", "retentionMin", \.retentionMin, example: "1d",
+                "The shortest time for which a room's `m.room.retention` may have its messages kept; empty for any.", expected: "a time such as 12h, 30d or 1y", read: lifetime),
+        Setting("retention_max", "retentionMax", \.retentionMax, example: "5y",
+                "The longest time for which messages are kept in any room; empty for ever, where the room itself says nothing else.",
+                expected: "a time such as 12h, 30d or 1y", read: lifetime),
         Setting("log_level", "logLevel", \.logLevel, example: "info",
                 "trace, debug, info, notice, warning, error.", expected: "trace, debug, info, notice, warning or error") {
             ["trace", "debug", "info", "notice", "warning", "error"].contains($0) ? $0 : nil
@@ -110,6 +115,13 @@ package struct Setting: Sendable {
 
     @Sendable private static func list(_ text: String) -> [String]? {
         text.split(separator: ",").map { String($0.filter { $0 != " " }) }.filter { !$0.isEmpty }
+    }
+
+    /// A number with a unit, as milliseconds.
+    @Sendable private static func lifetime(_ text: String) -> Int64?? {
+        let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000]
+        guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), number > 0, number <= .max / unit else { return nil }
+        return .some(number * unit)
     }
 
     @Sendable private static func bytes(_ text: String) -> Int64? {

@@ -62,7 +62,7 @@ package struct PowerLevels: Sendable, Hashable {
     package func canRedact(_ user: UserID) -> Bool { level(of: user) >= redact }
 
     /// A level as its version reads it; nil when it is not a level there.
-    static func value(_ json: JSON?, _ version: RoomVersion) -> Int64? {
+    package static func value(_ json: JSON?, _ version: RoomVersion) -> Int64? {
         switch (json, version.powerLevelValues) {
         case (.int(let value), _): value
         case (.double(let value), .anyNumber): Int64(exactly: value.rounded(.towardZero))

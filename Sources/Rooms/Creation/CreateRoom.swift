@@ -75,18 +75,20 @@ extension RoomService {
     private static func createContent(_ creation: RoomCreation, _ preset: Preset, _ version: RoomVersion) throws -> JSONObject {
         var content = creation.creationContent
         guard version.creatorsOutrank else { return content }
-        var more: [String] = []
-        if let named = content["additional_creators"] {
-            guard let users = named.arrayValue, users.allSatisfy({ UserID($0) != nil }) else {
-                throw MatrixError.invalidParam("'additional_creators' must be a list of user ids.")
-            }
-            more = users.compactMap(\.stringValue)
-        }
+        var more = try additionalCreators(content["additional_creators"])
         if preset == .trustedPrivateChat { more += creation.invite.map(\.rawValue) }
         var seen: Set<String> = [creation.creator.rawValue]
         more = more.filter { seen.insert($0).inserted }
         content["additional_creators"] = more.isEmpty ? nil : JSON(more)
         return content
+    }
+
+    static func additionalCreators(_ named: JSON?) throws -> [String] {
+        guard let named else { return [] }
+        guard let users = named.arrayValue, users.allSatisfy({ UserID($0) != nil }) else {
+            throw MatrixError.invalidParam("'additional_creators' must be a list of user ids.")
+        }
+        return users.compactMap(\.stringValue)
     }
 }
 

@@ -144,5 +144,6 @@ enum AliasSQL {
     static let ofRoom = "SELECT alias FROM room_alias WHERE room_nid = ? ORDER BY alias"
     static let insert = "INSERT INTO room_alias (alias, room_nid, creator, created) VALUES (?, ?, ?, ?)"
     static let delete = "DELETE FROM room_alias WHERE alias = ?"
-    static let all = [room, owner, ofRoom, insert, delete]
+    static let move = "UPDATE room_alias SET room_nid = ? WHERE room_nid = ?"
+    static let all = [room, owner, ofRoom, insert, delete, move]
 }

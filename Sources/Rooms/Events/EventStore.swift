@@ -5,6 +5,8 @@ package import Store
 package struct EventRow: Sendable {
     package let pos: Int64
     package let roomNID: Int64
+    /// False for a state event that outlives the history in which it was (see ``EventSchema``): it is state still, and in no timeline.
+    package let isInTimeline: Bool
     package let id: EventID
     package let type: String
     package let stateKey: String?
@@ -48,7 +50,7 @@ package struct EventRow: Sendable {
     }
 
     private init(_ event: EventRow, content: [UInt8]) {
-        pos = event.pos; roomNID = event.roomNID; id = event.id; type = event.type; stateKey = event.stateKey; sender = event.sender
+        pos = event.pos; roomNID = event.roomNID; isInTimeline = event.isInTimeline; id = event.id; type = event.type; stateKey = event.stateKey; sender = event.sender
         timestamp = event.timestamp; depth = event.depth; relatesTo = event.relatesTo; relType = event.relType; thread = event.thread
         redacts = event.redacts; redactedBy = event.redactedBy; notifies = event.notifies; device = event.device; transaction = event.transaction
         self.content = content
@@ -58,7 +60,9 @@ package struct EventRow: Sendable {
 
     package init(_ row: Row) {
         pos = row.int(0)
-        roomNID = row.int(1)
+        let room = row.int(1)
+        roomNID = abs(room)
+        isInTimeline = room > 0
         id = EventID(trusted: row.text(2))
         type = row.text(3)
         stateKey = row.textOrNil(4)
@@ -87,13 +91,20 @@ package enum EventStore {
     }
     package static func all(_ tx: ReadTx, _ sql: String, array binds: [any Bindable]) throws -> [EventRow] {
         var events = try tx.all(sql, array: binds) { EventRow($0) }
-        for index in events.indices {
-            guard let redactedBy = events[index].redactedBy else { continue }
-            events[index].redaction = try tx.first(EventSQL.redaction, redactedBy) {
-                EventRow.Redaction(id: $0.text(0), sender: $0.text(1), timestamp: $0.int(2), content: $0.bytes(3))
-            }
-        }
+        for index in events.indices { try addRedaction(tx, &events[index]) }
         return events
+    }
+    /// The same for a query that selects a number after the columns.
+    static func withNumber(_ tx: ReadTx, _ sql: String, _ binds: any Bindable...) throws -> [(event: EventRow, number: Int64)] {
+        var events = try tx.all(sql, array: binds) { (event: EventRow($0), number: $0.int(EventSQL.columnCount)) }
+        for index in events.indices { try addRedaction(tx, &events[index].event) }
+        return events
+    }
+    private static func addRedaction(_ tx: ReadTx, _ event: inout EventRow) throws {
+        guard let redactedBy = event.redactedBy else { return }
+        event.redaction = try tx.first(EventSQL.redaction, redactedBy) {
+            EventRow.Redaction(id: $0.text(0), sender: $0.text(1), timestamp: $0.int(2), content: $0.bytes(3))
+        }
     }
     package static func event(_ tx: ReadTx, room nid: Int64, _ id: EventID) throws -> EventRow? {
         try all(tx, EventSQL.byID, id, nid).first
@@ -113,9 +124,10 @@ package enum EventSQL {
         e.pos, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.content, e.relates_to, e.rel_type, e.thread, \
         e.redacts, e.redacted_by, e.notifies, e.txn_device, e.txn_id, p.event_id, p.sender, p.content
         """
+    static let columnCount = 20
     package static let replaced = " LEFT JOIN event p ON p.pos = e.replaces "
     package static let select = "SELECT " + columns + " FROM event e" + replaced
-    package static let byID = select + "WHERE e.event_id = ? AND e.room_nid = ?"
+    package static let byID = select + "WHERE e.event_id = ? AND ABS(e.room_nid) = ?"
     package static let byPosition = select + "WHERE e.pos = ?"
     static let manyCount = 50
     static let many = select + "WHERE e.pos IN (" + Array(repeating: "?", count: manyCount).joined(separator: ", ") + ")"

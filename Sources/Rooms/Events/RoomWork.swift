@@ -51,12 +51,16 @@ final class RoomWork {
         return work
     }
 
-    /// Makes a room: its create event, and nothing else yet.
-    static func create(_ service: RoomService, _ c: Context, _ tx: WriteTx, version: RoomVersion, creator: UserID, content: JSONObject, timestamp: Int64?) throws -> RoomWork {
+    /// A new id for a room of the versions that do not make it of the create event.
+    static func newID(_ c: Context) -> RoomID { RoomID(trusted: "!\(c.entropy.token(18)):\(c.serverName)") }
+
+    /// Makes a room: its create event, and nothing else yet. `id`: one of ``newID(_:)`` that was told already.
+    static func create(_ service: RoomService, _ c: Context, _ tx: WriteTx, version: RoomVersion, creator: UserID, content: JSONObject, timestamp: Int64?,
+                       id given: RoomID? = nil) throws -> RoomWork {
         var content = content
         content["room_version"] = .string(version.id)
         content["creator"] = version.creatorIsSender ? nil : JSON(creator)
-        let id = version.roomIDIsCreateHash ? nil : RoomID(trusted: "!\(c.entropy.token(18)):\(c.serverName)")
+        let id = version.roomIDIsCreateHash ? nil : given ?? newID(c)
         let candidate = AuthCandidate(type: EventType.create, stateKey: "", sender: creator, content: content, roomID: id, prevEvents: [])
         do throws(AuthFailure) { try EventAuth.check(event: candidate, state: RoomStateMap(), version: version) } catch { throw refusal(error) }
         var builder = EventBuilder(version: version, roomID: id, type: EventType.create, stateKey: "", sender: creator, content: content,
@@ -147,7 +151,10 @@ final class RoomWork {
         }
         verdict = Unread.judge(type: draft.type, isState: draft.stateKey != nil, content: draft.content,
                                mayNotifyRoom: auth.levels.level(of: draft.sender) >= auth.levels.requiredToNotify("room"))
-        try insert(event, at: tx.nextPosition(), thread: thread, relation: relation, verdict: verdict, transaction: draft.transaction, previous: previous)
+        let pos = tx.nextPosition()
+        try insert(event, at: pos, thread: thread, relation: relation, verdict: verdict, transaction: draft.transaction, previous: previous)
+        if let text = SearchIndex.text(type: draft.type, stateKey: draft.stateKey, draft.content) { try SearchIndex.add(tx, room: head.nid, pos: pos, text) }
+        if draft.stateKey == nil, let at = SelfDestruction.time(draft.content) { try tx.run(SelfDestruction.SQL.insert, pos, at) }
         return event.eventID
     }
 
@@ -246,6 +253,7 @@ final class RoomWork {
 
     /// Empties an event as the room's version says, and whatever was made of its content.
     func applyRedaction(of target: EventRow) throws {
+        try SearchIndex.remove(tx, target)
         let content = Redaction.content(target.contentObject, type: target.type, version: version)
         let bytes = content.encoded()
         let redacts = version.modernRedaction ? target.redacts : nil

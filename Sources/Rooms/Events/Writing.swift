@@ -42,6 +42,9 @@ extension RoomService {
             return try change(work, Change(target: target, membership: membership, sender: draft.sender, content: draft.content, isWhole: true, timestamp: draft.timestamp))
         }
         if draft.type == EventType.canonicalAlias, draft.stateKey == "" { try Aliases.check(work, draft.content) }
+        if draft.type == EventType.tombstone, RoomID(draft.content["replacement_room"]) == work.head.id {
+            throw MatrixError.badRequest("A room cannot be replaced by itself.")
+        }
         let id = try work.append(draft)
         if draft.type == EventType.guestAccess, draft.stateKey == "" { try sendGuestsAway(work, draft.content) }
         return id

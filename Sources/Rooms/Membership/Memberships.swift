@@ -44,6 +44,7 @@ extension RoomService {
                 content["join_authorised_via_users_server"] = JSON(authoriser)
             }
         case "invite", "knock":
+            guard change.membership == "invite" || work.version.knocking else { throw MatrixError.forbidden("This room does not accept knocks.") }
             guard change.target.server == work.c.serverName else {
                 throw MatrixError.forbidden("This server does not exchange messages with other servers.")
             }

@@ -36,8 +36,9 @@ struct MessageRoutes: Sendable {
             var body = JSONBytes()
             body.raw("{\"chunk\":"); body.list(try reader.json(kept))
             body.raw(",\"start\":\""); body.raw(PageToken(start).description); body.raw("\"")
-            // Backwards the start of the room is the end; forwards more may still come, so there is always a token while events came.
-            if page.isBackward ? !ended : !kept.isEmpty { body.raw(",\"end\":\""); body.raw(PageToken(edge).description); body.raw("\"") }
+            // As long as events come there is a token, also where the room has just ended: the next page then is empty and has none. Clients
+            // know it so from the reference server.
+            if !kept.isEmpty { body.raw(",\"end\":\""); body.raw(PageToken(edge).description); body.raw("\"") }
             if filter.lazyLoadMembers, let newest = kept.map(\.pos).max() { body.raw(",\"state\":"); body.list(try reader.members(of: kept, at: newest)) }
             body.raw("}")
             return .json(bytes: body.bytes)
@@ -83,9 +84,16 @@ struct MessageRoutes: Sendable {
         guard let dir = request.query["dir"], dir == "f" || dir == "b" else { throw MatrixError.invalidParam("'dir' must be b or f.") }
         return try await c.db.read { tx in
             let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
-            let events = try EventStore.all(tx, dir == "f" ? SQL.after : SQL.before, reader.head.nid, ts)
-            guard let event = try reader.visible(events).first else { throw MatrixError.notFound("There is no event in that direction.") }
-            return .json(["event_id": .string(event.id.rawValue), "origin_server_ts": .int(event.timestamp)])
+            // Events that the user may not see are passed over, a page at a time.
+            var mark = (ts: ts, pos: dir == "f" ? 0 : Int64.max)
+            while true {
+                let batch = try EventStore.all(tx, dir == "f" ? SQL.after : SQL.before, reader.head.nid, mark.ts, mark.ts, mark.pos)
+                guard let last = batch.last else { throw MatrixError.notFound("There is no event in that direction.") }
+                if let event = try reader.visible(batch).first {
+                    return .json(["event_id": .string(event.id.rawValue), "origin_server_ts": .int(event.timestamp)])
+                }
+                mark = (last.timestamp, last.pos)
+            }
         }
     }
 
@@ -97,8 +105,8 @@ struct MessageRoutes: Sendable {
     }
 
     enum SQL {
-        static let after = EventSQL.select + "WHERE e.room_nid = ? AND e.ts >= ? ORDER BY e.ts, e.pos LIMIT 20"
-        static let before = EventSQL.select + "WHERE e.room_nid = ? AND e.ts <= ? ORDER BY e.ts DESC, e.pos DESC LIMIT 20"
+        static let after = EventSQL.select + "WHERE e.room_nid = ? AND e.ts >= ? AND (e.ts > ? OR e.pos > ?) ORDER BY e.ts, e.pos LIMIT 20"
+        static let before = EventSQL.select + "WHERE e.room_nid = ? AND e.ts <= ? AND (e.ts < ? OR e.pos < ?) ORDER BY e.ts DESC, e.pos DESC LIMIT 20"
         static let all = [after, before]
     }
 }

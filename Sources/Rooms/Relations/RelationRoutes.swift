@@ -5,10 +5,12 @@ import Store
 struct RelationRoutes: Sendable {
     
     var routes: [Route] {
-        let base = "/_matrix/client/v1/rooms/{roomId}/relations/{eventId}"
-        return [base, base + "/{relType}", base + "/{relType}/{eventType}"].map { path in
-            Route(.get, path, auth: .guest) { try await relations($0, $1) }
-        } + [Route(.get, "/_matrix/client/v1/rooms/{roomId}/threads", auth: .guest) { try await threads($0, $1) }]
+        // Clients of the time before it was part of the specification call it by other versions.
+        let paths = ["v1", "v3", "unstable"].flatMap { version in
+            let base = "/_matrix/client/\(version)/rooms/{roomId}/relations/{eventId}"
+            return [base, base + "/{relType}", base + "/{relType}/{eventType}"]
+        }
+        return Route.all(.get, paths, auth: .guest) { try await relations($0, $1) } + [Route(.get, "/_matrix/client/v1/rooms/{roomId}/threads", auth: .guest) { try await threads($0, $1) }]
     }
 
     /// GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}[/{relType}[/{eventType}]]
@@ -21,20 +23,10 @@ struct RelationRoutes: Sendable {
         return try await c.db.read { tx in
             let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
             _ = try reader.event(parent)
-            var parents = [parent.rawValue], found: [EventRow] = [], depth: Int64 = 0
             // Children of children, at most three levels as other servers do.
-            for level in 0..<(recurse ? 3 : 1) where !parents.isEmpty {
-                var next: [String] = []
-                for id in parents {
-                    let children = try EventStore.all(tx, SQL.children, id, reader.head.nid)
-                    if !children.isEmpty { depth = Int64(level + 1) }
-                    next += children.map(\.id.rawValue)
-                    found += children.filter { event in
-                        (relType == nil || event.relType == relType) && (type == nil || event.type == type)
-                    }
-                }
-                parents = next
-            }
+            let related = try EventStore.withNumber(tx, SQL.related, parent, reader.head.nid, recurse ? 3 : 1)
+            let depth = related.map(\.number).max() ?? 0
+            var found = related.map(\.event).filter { (relType == nil || $0.relType == relType) && (type == nil || $0.type == type) }
             found = try reader.visible(found.sorted { $0.pos < $1.pos }).filter { page.isInside($0.pos) }
             let chunk = Array((page.isBackward ? found.reversed() : found).prefix(page.limit))
             var body: JSONObject = ["chunk": .array(try reader.json(chunk).map { .raw($0) })]
@@ -60,14 +52,11 @@ struct RelationRoutes: Sendable {
         let start = before
         return try await c.db.read { tx in
             let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
-            var roots: [EventRow] = [], last: Int64?, more = false
-            try tx.each(SQL.threads, reader.head.nid, start, limit + 1) { row in
-                guard roots.count < limit else { more = true; return }
-                guard let root = try EventStore.event(tx, room: reader.head.nid, EventID(trusted: row.text(0))) else { return }
-                last = row.int(1)
-                if include == "participated", root.sender != session.userID, try !tx.exists(Bundles.SQL.participated, root.id, reader.head.nid, session.userID) { return }
-                roots.append(root)
-            }
+            let found = include == "all"
+                ? try EventStore.withNumber(tx, SQL.threads, reader.head.nid, start, limit + 1)
+                : try EventStore.withNumber(tx, SQL.threadsOf, reader.head.nid, start, session.userID, limit + 1)
+            let page = found.prefix(limit), more = found.count > limit, last = page.last?.number
+            let roots = page.map(\.event)
             var body: JSONObject = ["chunk": .array(try reader.json(try reader.visible(roots)).map { .raw($0) })]
             if more, let last { body["next_batch"] = .string(PageToken(last - 1).description) }
             return .json(.object(body))
@@ -75,12 +64,24 @@ struct RelationRoutes: Sendable {
     }
 
     enum SQL {
-        static let children = EventSQL.select + "WHERE e.relates_to = ? AND e.room_nid = ? ORDER BY e.pos LIMIT 5000"
-        static let threads = """
-            SELECT relates_to, MAX(pos) FROM event WHERE room_nid = ? AND rel_type = 'm.thread' AND relates_to IS NOT NULL \
-            GROUP BY relates_to HAVING MAX(pos) < ? ORDER BY MAX(pos) DESC LIMIT ?
+        /// What relates to an event, and to that, and so on; with the number of steps.
+        static let related = """
+            WITH RECURSIVE tree (id, steps) AS (SELECT e.event_id, 0 FROM event e WHERE e.event_id = ?1 UNION \
+            SELECT e.event_id, derived.steps + 1 FROM tree derived JOIN event e ON e.relates_to = derived.id WHERE e.room_nid = ?2 AND derived.steps + 1 < ?3) \
+            SELECT \(EventSQL.columns), derived.steps + 1 FROM tree derived JOIN event e ON e.relates_to = derived.id\(EventSQL.replaced)WHERE e.room_nid = ?2 \
+            ORDER BY e.pos LIMIT 5000
             """
-        static let all = [children, threads]
+        private static let roots = "SELECT \(EventSQL.columns), derived.last FROM (SELECT thread, MAX(pos) AS last FROM event "
+        private static let newest = " GROUP BY thread HAVING MAX(pos) < ?2) derived JOIN event e ON e.event_id = derived.thread\(EventSQL.replaced)"
+        private static let ofRoom = "WHERE room_nid = ?1 AND thread IS NOT NULL AND rel_type = 'm.thread'"
+        /// Roots of threads with the position of the newest reply.
+        static let threads = roots + ofRoom + newest + "ORDER BY derived.last DESC LIMIT ?3"
+        /// Only those in which a user has written, or whose root is his.
+        static let threadsOf = roots + ofRoom + newest + """
+            WHERE e.sender = ?3 OR EXISTS (SELECT 1 FROM event m WHERE m.thread = derived.thread AND m.sender = ?3 AND m.rel_type = 'm.thread') \
+            ORDER BY derived.last DESC LIMIT ?4
+            """
+        static let all = [related, threads, threadsOf]
     }
 }
 

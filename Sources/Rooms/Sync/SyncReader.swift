@@ -63,10 +63,13 @@ struct SyncReader {
         let room: RoomID
         /// Of the room's last event.
         let lastPos: Int64
+        /// What was before is gone.
+        let purgedPos: Int64
         init(_ row: Row) {
             member = Member(row)
             room = RoomID(trusted: row.text(MembershipSQL.count))
             lastPos = row.int(MembershipSQL.count + 1)
+            purgedPos = row.int(MembershipSQL.count + 2)
         }
     }
 
@@ -88,7 +91,9 @@ struct SyncReader {
             data.accountData = filtered(part.accountData, filter.room.accountData, room)
         }
         let from = isFresh ? 0 : since?.position ?? 0
-        let page = try timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh, ignored)
+        var page = try timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh, ignored)
+        // A part of what came since was deleted: to the client that is a gap like any other.
+        if !isFresh, from < membership.purgedPos { page.limited = true }
         let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, to: now.position)
         data.timeline = try encode(tx, room, page, member, isFresh: isFresh)
         data.state = try stateEvents.map { try json(tx, room, $0) }
@@ -211,7 +216,9 @@ struct SyncReader {
         let events = try page.events.map { event in
             try json(tx, room, event, membership: history?.membership(at: event.pos) ?? member.membership, relations: relations[event.pos])
         }
-        return SyncAnswer.Timeline(events: events, limited: page.limited, prevBatch: events.isEmpty && !page.limited && !isFresh ? nil : PageToken(page.start).description)
+        // Before the room's first event there is nothing to ask for.
+        let isWhole = page.events.first?.pos == member.room || events.isEmpty && !page.limited && !isFresh
+        return SyncAnswer.Timeline(events: events, limited: page.limited, prevBatch: isWhole ? nil : PageToken(page.start).description)
     }
 
     private func summary(_ tx: ReadTx, room nid: Int64) throws -> JSONObject? {
@@ -301,11 +308,11 @@ package struct PageToken: Hashable, Sendable, CustomStringConvertible {
 
 package enum SyncSQL {
     static let memberOfRoom = """
-        SELECT \(MembershipSQL.columns), r.room_id, r.last_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
+        SELECT \(MembershipSQL.columns), r.room_id, r.last_pos, r.purged_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
         WHERE m.user_id = ? AND r.room_id = ? AND m.forgotten = 0
         """
     static let membersOfUser = """
-        SELECT \(MembershipSQL.columns), r.room_id, r.last_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
+        SELECT \(MembershipSQL.columns), r.room_id, r.last_pos, r.purged_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
         WHERE m.user_id = ? AND m.forgotten = 0 ORDER BY m.room_nid
         """
     static let heroes = """

@@ -73,10 +73,12 @@ package struct Standing: Sendable, Hashable {
     package init(kind: AccountKind, isErased: Bool = false) { self.kind = kind; self.isErased = isErased }
 }
 
-/// Owned by Accounts: what a user's clients have stored about him that the server itself goes by.
+/// Owned by Accounts: what a user's clients have stored about him that the server itself goes by, and what the server changes of it for him.
 package protocol Preferences: Sendable {
     /// Account data of one type, of the whole account or of one room; nil when there is none.
     func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject?
+    /// Replaces account data of one type, and tells the user's clients.
+    func setPreference(_ tx: WriteTx, user: UserID, room: RoomID?, type: String, _ content: JSONObject) throws
 }
 
 /// What /createRoom takes, and what the desk asks for.

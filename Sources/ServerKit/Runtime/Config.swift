@@ -37,6 +37,10 @@ package struct Config: Sendable {
     package var trustedProxies: [String] = []
     /// Public rooms may be listed without signing in.
     package var publicRoomsWithoutAuth = true
+    /// The shortest time for which a room's `m.room.retention` may have its messages kept; empty for any.
+    package var retentionMin: Int64? = nil
+    /// The longest time for which messages are kept in any room; empty for ever, where the room itself says nothing else.
+    package var retentionMax: Int64? = nil
     /// trace, debug, info, notice, warning, error.
     package var logLevel = "info"
     /// Demo: what the start page shows to sign in with. Empty outside `comptoir demo`.

@@ -41,6 +41,8 @@ final class SQLiteConnection: Connection {
     deinit { close() }
 
     private func setUp(_ options: Options) throws(StoreError) {
+        // Before anything is in the file; one that is older takes it with its next VACUUM.
+        if options.isWriter { try execute("PRAGMA auto_vacuum = INCREMENTAL") }
         var mode = ""
         try rows("PRAGMA journal_mode = WAL") { mode = $0.text(0) }
         guard mode == "wal" else { throw .io("the file system cannot keep a write-ahead log (journal mode \(mode))") }

@@ -111,6 +111,36 @@ import Testing
         let answer = try await relations(town, path, root, "?recurse=true&limit=50", as: town.ann).expect(200)
         #expect((answer["chunk"]?.arrayValue ?? []).compactMap { $0["event_id"]?.stringValue } == [reaction, reply])
         #expect(answer["recursion_depth"] == 2)
+        // by its older names, and only so deep as asked
+        for version in ["v1", "v3", "unstable"] {
+            let old = try await town.app.call(.get, "/_matrix/client/\(version)\(path)/relations/\(Percent.encode(root))?org.matrix.msc3981.recurse=true", as: town.ann).expect(200)
+            #expect(old["chunk"]?.arrayValue?.count == 2)
+        }
+        let flat = try await relations(town, path, root, as: town.ann).expect(200)
+        #expect(flat["chunk"]?.arrayValue?.count == 1)
+        #expect(flat["recursion_depth"] == nil)
+        let typed = try await relations(town, path, root, "/m.annotation/m.reaction?recurse=true", as: town.ann).expect(200)
+        #expect(typed["chunk"]?[0]?["event_id"] == .string(reaction))
+        // four steps away is too far
+        var last = reaction
+        for n in 0..<2 { last = try await send(town, path, "x.y", ["m.relates_to": ["rel_type": "m.reference", "event_id": .string(last)], "n": .int(Int64(n))], as: town.ann) }
+        #expect(try await relations(town, path, root, "?recurse=true&limit=50", as: town.ann).expect(200)["chunk"]?.arrayValue?.count == 3)
+    }
+
+    @Test func pagesOfThreadsInWhichOneTookPartAreFull() async throws {
+        let town = try await Town()
+        let (_, path) = try await town.room(of: town.ann, with: town.ben)
+        var mine: [String] = []
+        for n in 0..<9 {
+            let root = try await town.say("root", path, as: town.ann)
+            _ = try await send(town, path, "m.room.message", ["msgtype": "m.text", "body": "r", "m.relates_to": ["rel_type": "m.thread", "event_id": .string(root)]], as: n % 3 == 0 ? town.ben : town.ann)
+            if n % 3 == 0 { mine.append(root) }
+        }
+        let page = try await town.app.call(.get, "/_matrix/client/v1\(path)/threads?include=participated&limit=2", as: town.ben).expect(200)
+        #expect((page["chunk"]?.arrayValue ?? []).compactMap { $0["event_id"]?.stringValue } == [mine[2], mine[1]])
+        let rest = try await town.app.call(.get, "/_matrix/client/v1\(path)/threads?include=participated&limit=2&from=\(page["next_batch"]?.stringValue ?? "")", as: town.ben).expect(200)
+        #expect((rest["chunk"]?.arrayValue ?? []).compactMap { $0["event_id"]?.stringValue } == [mine[0]])
+        #expect(rest["next_batch"] == nil)
     }
 
     @Test func strangersAndUnknownEventsAreRefused() async throws {
