@@ -31,10 +31,10 @@ package final class Accounts: Sendable {
         routes += deviceRoutes + toDeviceRoutes + keyRoutes + keyBackupRoutes
         routes += profileRoutes + userDirectoryRoutes + presenceRoutes
         routes += accountDataRoutes + tagRoutes + filterRoutes
-        routes += openIDRoutes + capabilityRoutes + whoisRoutes
+        routes += openIDRoutes + capabilityRoutes + whoisRoutes + moderationRoutes + userAdminRoutes + registrationTokenRoutes
         let board = board, waiting = waitingDevices, deviceLists = deviceLists, keyCounts = keyCounts
         return Feature(
-            "accounts", migrations: AccountSchema.migrations + KeySchema.migrations, routes: routes,
+            "accounts", migrations: AccountSchema.migrations + KeySchema.migrations + [Moderation.schema], routes: routes,
             sync: [AccountDataSync(), ToDeviceSync(waiting: waiting), PresenceSync(board: board), DeviceListSync(board: deviceLists), KeyCountSync(cache: keyCounts)],
             observers: [DirectoryObserver(), PresenceObserver(board: board), DeviceListObserver(board: deviceLists)],
             jobs: jobs,

@@ -7,6 +7,7 @@ extension RoomService {
         [
             Route(.post, "/_matrix/client/v3/createRoom", limit: .roomCreation) { request, c in
                 try request.refuseVisitors()
+                try request.refuseSuspended()
                 let plan = try Self.plan(try request.json(), request.user.userID, c)
                 if let alias = plan.alias { try c.ports.bridges.check(alias, by: request.user.service) }
                 for user in plan.creation.invite { _ = try await c.ports.bridges.find(c, user: user) }
