@@ -10,6 +10,7 @@ package final class RoomService: Sendable {
     let typing = Typing()
     let lazyMembers = LazyMembers()
     let retention = Retention()
+    let deletions = DeletionLog()
     let searchBackfill = SearchIndex.Backfill()
 
     package init() {}
@@ -41,6 +42,6 @@ package final class RoomService: Sendable {
     /// What reads rooms.
     private var reading: [Route] {
         SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes
-            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes
+            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + roomAdminRoutes + roomDeletionRoutes
     }
 }
