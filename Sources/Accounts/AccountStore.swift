@@ -9,6 +9,8 @@ struct AccountRow: Sendable {
     var passwordHash: String?
     var isAdmin: Bool
     var isDeactivated: Bool
+    var isLocked: Bool
+    var isSuspended: Bool
 }
 
 /// Reading and writing accounts. A user id here always belongs to this server.
@@ -53,7 +55,7 @@ enum AccountStore {
     static func account(_ tx: ReadTx, _ user: UserID) throws -> AccountRow? {
         try tx.first(SQL.account, user) { row in
             AccountRow(id: UserID(trusted: row.text(0)), kind: AccountKind(rawValue: row.text(1)) ?? .person, passwordHash: row.textOrNil(2),
-                       isAdmin: row.bool(3), isDeactivated: !row.isNull(4))
+                       isAdmin: row.bool(3), isDeactivated: !row.isNull(4), isLocked: row.bool(5), isSuspended: row.bool(6))
         }
     }
 
@@ -69,7 +71,7 @@ enum AccountStore {
         static let insert = "INSERT INTO account (user_id, kind, password_hash, is_admin, is_rate_limited, created, deactivated, is_erased) VALUES (?, ?, ?, ?, ?, ?, NULL, 0)"
         static let exists = "SELECT 1 FROM account WHERE user_id = ?"
         static let standing = "SELECT kind, is_erased FROM account WHERE user_id = ?"
-        static let account = "SELECT user_id, kind, password_hash, is_admin, deactivated FROM account WHERE user_id = ?"
+        static let account = "SELECT user_id, kind, password_hash, is_admin, deactivated, is_locked, is_suspended FROM account WHERE user_id = ?"
         static let upgradeGuest = "UPDATE account SET kind = 'person', password_hash = ? WHERE user_id = ? AND kind = 'guest' AND deactivated IS NULL"
         static let setPassword = "UPDATE account SET password_hash = ? WHERE user_id = ?"
         static let setAdmin = "UPDATE account SET is_admin = ? WHERE user_id = ?"

@@ -35,10 +35,10 @@ package final class Accounts: Sendable {
         routes += profileRoutes + userDirectoryRoutes + presenceRoutes
         routes += accountDataRoutes + tagRoutes + filterRoutes
         routes += thirdPartyRoutes + validationRoutes + ssoRoutes + casRoutes + oidcRoutes + fallbackRoutes + callRoutes
-        routes += openIDRoutes + capabilityRoutes + whoisRoutes
+        routes += openIDRoutes + capabilityRoutes + whoisRoutes + moderationRoutes + userAdminRoutes + registrationTokenRoutes
         let board = board, waiting = waitingDevices, deviceLists = deviceLists, keyCounts = keyCounts, sso = sso
         return Feature(
-            "accounts", migrations: AccountSchema.migrations + KeySchema.migrations + [ThirdPartyStore.schema, SSOStore.schema], routes: routes,
+            "accounts", migrations: AccountSchema.migrations + KeySchema.migrations + [ThirdPartyStore.schema, SSOStore.schema, Moderation.schema], routes: routes,
             sync: [AccountDataSync(), ToDeviceSync(waiting: waiting), PresenceSync(board: board), DeviceListSync(board: deviceLists), KeyCountSync(cache: keyCounts)],
             observers: [DirectoryObserver(), PresenceObserver(board: board), DeviceListObserver(board: deviceLists)],
             jobs: jobs,

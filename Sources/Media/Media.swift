@@ -21,7 +21,7 @@ package final class Media: MediaStoring {
     package var storing: any MediaStoring { self }
 
     package var feature: Feature {
-        Feature("media", migrations: Self.migrations + [Self.previewSchema], routes: routes + previewRoutes, jobs: [
+        Feature("media", migrations: Self.migrations + [Self.previewSchema], routes: routes + previewRoutes + adminRoutes, jobs: [
             Job("media.sweep", every: 24 * 3_600_000) { c in try await self.sweep(c) },
             Job("media.reservations", every: 3_600_000) { c in
                 try await self.forgetReservations(c)

@@ -11,6 +11,7 @@ package final class RoomService: Sendable {
     let lazyMembers = LazyMembers()
     let retention = Retention()
     let delayed = DelayedEvents()
+    let deletions = DeletionLog()
     let searchBackfill = SearchIndex.Backfill()
     let sliding = SlidingSync()
 
@@ -46,6 +47,6 @@ package final class RoomService: Sendable {
     private var reading: [Route] {
         SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + sliding.routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes
             + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes + NotificationRoutes().routes
-            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes
+            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes + roomAdminRoutes + roomDeletionRoutes
     }
 }

@@ -50,6 +50,8 @@ package struct Session: Sendable, Hashable {
     package var service: String? = nil
     /// False for an application service that has named no device: `deviceID` then names the service.
     package var hasDevice = true
+    /// He may read, leave and sign out, and do nothing that others see.
+    package var isSuspended = false
     package init(userID: UserID, deviceID: DeviceID, isGuest: Bool = false, isAdmin: Bool = false, kind: AccountKind = .person,
                  tokenNumber: Int64 = 0, isRateLimited: Bool = true) {
         self.userID = userID; self.deviceID = deviceID; self.isGuest = isGuest; self.isAdmin = isAdmin

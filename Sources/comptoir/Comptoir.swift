@@ -1,3 +1,4 @@
+import App
 import ArgumentParser
 
 /// The one executable.
@@ -5,7 +6,7 @@ import ArgumentParser
     static let configuration = CommandConfiguration(
         commandName: "comptoir",
         abstract: "A self-hosted messaging platform for customer experience: a Matrix homeserver with a customer-service desk in it.",
-        version: "0.1.0",
+        version: System.version,
         subcommands: [
             Serve.self, Demo.self, UserCommand.self, BackupCommand.self, RestoreCommand.self, DoctorCommand.self, ConfigCommand.self, RoutesCommand.self,
         ])

@@ -5,7 +5,7 @@ import Store
 /// From where a user is connected: for administrators, and for oneself.
 /// Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientv3adminwhoisuserid
 extension Accounts {
-    var whoisRoutes: [Route] { [Route(.get, "/_matrix/client/v3/admin/whois/{userId}", whois)] }
+    var whoisRoutes: [Route] { Route.all(.get, ["/_matrix/client/v3/admin/whois/{userId}", "/_synapse/admin/v1/whois/{userId}"], whois) }
 
     private func whois(_ req: Request, _ c: Context) async throws -> Response {
         let user: UserID = try req.id("userId")

@@ -10,7 +10,7 @@ extension Accounts {
         let user = req.user.userID
         let hasPassword = try await c.db.read { tx in try AccountStore.account(tx, user)?.passwordHash != nil }
         let versions = RoomVersion.supported.map { (key: $0.id, value: JSON.string("stable")) }
-        return .json(["capabilities": [
+        var answer: JSONObject = [
             "m.change_password": ["enabled": .bool(hasPassword)],
             "m.room_versions": ["default": .string(c.config.defaultRoomVersion), "available": .object(JSONObject(versions))],
             "m.set_displayname": ["enabled": true],
@@ -19,6 +19,8 @@ extension Accounts {
             "m.get_login_token": ["enabled": .bool(hasPassword)],
             "m.profile_fields": ["enabled": true],
             "m.forget_forced_upon_leave": ["enabled": .bool(c.config.forgetUponLeave)],
-        ]])
+        ]
+        if req.user.isAdmin { answer["account_moderation"] = ["lock": true, "suspend": true] }
+        return .json(["capabilities": .object(answer)])
     }
 }

@@ -36,6 +36,7 @@ extension Accounts {
                 // An application service makes the devices of its users here, without signing them in.
                 guard mayCreate else { throw MatrixError.notFound("There is no such device.") }
                 try DeviceStore.insert(tx, user, id, name: name, now: now)
+                try DeviceLists.announce(c, tx, board, user)
                 return true
             }
             guard body["display_name"] != nil, old.name != name else { return false }

@@ -28,6 +28,7 @@ extension Accounts {
             session = try await c.db.write { tx in
                 // Deactivated or deleted in between?
                 guard let account = try AccountStore.account(tx, user), !account.isDeactivated else { throw MatrixError.userDeactivated() }
+                if account.isLocked { throw MatrixError.userLocked() }
                 return try Sessions.create(c, tx, self, user: user, device: device, deviceName: name, isRefreshable: isRefreshable)
             }
         case "m.login.token":
@@ -36,6 +37,7 @@ extension Accounts {
             let outcome: Result<NewSession, MatrixError> = try await c.db.write { tx in
                 guard let user = try LoginTokens.take(tx, TokenHash(token), now: now) else { return .failure(.forbidden("The login token is not valid.")) }
                 guard let account = try AccountStore.account(tx, user), !account.isDeactivated else { return .failure(.userDeactivated()) }
+                if account.isLocked { return .failure(.userLocked()) }
                 return .success(try Sessions.create(c, tx, self, user: user, device: device, deviceName: name, isRefreshable: isRefreshable))
             }
             session = try outcome.get()

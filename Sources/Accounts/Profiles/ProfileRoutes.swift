@@ -52,6 +52,7 @@ extension Accounts {
 
     /// Administrators may edit the profiles of others.
     private func editable(_ req: Request) throws(MatrixError) -> (UserID, String) {
+        try req.refuseSuspended()
         let user: UserID = try req.id("userId"), key = try req.param("keyName")
         guard user == req.user.userID || req.user.isAdmin else { throw .forbidden("You can change only your own profile.") }
         try ProfileRules.check(key: key)

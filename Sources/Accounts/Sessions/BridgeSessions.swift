@@ -22,10 +22,12 @@ enum BridgeSessions {
         }
         guard let account = found.account else { throw MatrixError.forbidden("The application service has not registered the user \(user).") }
         if account.isDeactivated { throw MatrixError.userDeactivated() }
+        if account.isLocked { throw MatrixError.userLocked() }
         guard found.hasDevice else { throw MatrixError(400, "M_UNKNOWN_DEVICE", "The user \(user) has no such device.") }
         var session = Session(userID: user, deviceID: device ?? DeviceID(trusted: "as:" + service.id), isAdmin: account.isAdmin, kind: account.kind,
                               isRateLimited: service.isRateLimited && user != service.sender)
         session.service = service.id
+        session.isSuspended = account.isSuspended
         session.hasDevice = device != nil
         accounts.cache.insert(hash, session, expires: nil, now: now, generation: generation)
         if session.hasDevice { accounts.seen.note(session, request, now: now) }

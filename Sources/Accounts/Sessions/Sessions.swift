@@ -45,6 +45,10 @@ enum Sessions {
         let generation = accounts.cache.generation
         guard let row = try await c.db.read({ tx in try SessionStore.token(tx, hash) }) else { throw MatrixError.unknownToken() }
         if row.isDeactivated { throw MatrixError.userDeactivated() }
+        if row.isLocked {
+            guard request.isLogout else { throw MatrixError.userLocked() }
+            return row.session   // never from memory: he may be unlocked at any time
+        }
         if let expires = row.expires, expires <= now { throw MatrixError.unknownToken(softLogout: true) }
         if !row.isUsed, let refresh = row.refreshNumber {
             // The client has got its new tokens: those before are over.
@@ -84,6 +88,7 @@ enum Sessions {
         let hash = TokenHash(token)
         return try await c.db.write { tx in
             guard let old = try SessionStore.refreshToken(tx, hash) else { throw MatrixError.unknownToken() }
+            if try AccountStore.account(tx, old.user)?.isLocked == true { throw MatrixError.userLocked() }
             // The answer to an earlier refresh was lost: what it gave has not been used, or this token would be gone.
             if let replacement = old.replacedBy {
                 try SessionStore.deleteRefresh(tx, replacement)
@@ -141,16 +146,18 @@ struct TokenRow: Sendable {
     var refreshNumber: Int64?
     var isUsed: Bool
     var isDeactivated: Bool
+    var isLocked: Bool
 }
 
 enum SessionStore {
     static func token(_ tx: ReadTx, _ hash: TokenHash) throws -> TokenRow? {
         try tx.first(SQL.token, hash.bytes) { row in
             let kind = AccountKind(rawValue: row.text(6)) ?? .person
+            var session = Session(userID: UserID(trusted: row.text(1)), deviceID: DeviceID(trusted: row.text(2)), isGuest: kind == .guest, isAdmin: row.bool(7),
+                                 kind: kind, tokenNumber: row.int(0), isRateLimited: row.bool(8))
+            session.isSuspended = row.bool(11)
             return TokenRow(
-                session: Session(userID: UserID(trusted: row.text(1)), deviceID: DeviceID(trusted: row.text(2)), isGuest: kind == .guest, isAdmin: row.bool(7),
-                                 kind: kind, tokenNumber: row.int(0), isRateLimited: row.bool(8)),
-                expires: row.intOrNil(3), refreshNumber: row.intOrNil(4), isUsed: row.bool(5), isDeactivated: !row.isNull(9))
+                session: session, expires: row.intOrNil(3), refreshNumber: row.intOrNil(4), isUsed: row.bool(5), isDeactivated: !row.isNull(9), isLocked: row.bool(10))
         }
     }
     static func insert(_ tx: WriteTx, _ number: Int64, _ hash: TokenHash, _ user: UserID, _ device: DeviceID, expires: Int64?, refreshNumber: Int64?) throws {
@@ -180,7 +187,7 @@ enum SessionStore {
 
     private enum SQL {
         static let token = """
-            SELECT t.number, t.user_id, t.device_id, t.expires, t.refresh_number, t.is_used, a.kind, a.is_admin, a.is_rate_limited, a.deactivated
+            SELECT t.number, t.user_id, t.device_id, t.expires, t.refresh_number, t.is_used, a.kind, a.is_admin, a.is_rate_limited, a.deactivated, a.is_locked, a.is_suspended
             FROM access_token t JOIN account a ON a.user_id = t.user_id WHERE t.hash = ?
             """
         static let insert = "INSERT INTO access_token (number, hash, user_id, device_id, expires, refresh_number, is_used) VALUES (?, ?, ?, ?, ?, ?, 0)"

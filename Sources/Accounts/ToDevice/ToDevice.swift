@@ -64,7 +64,7 @@ enum ToDevice {
         let message: JSONObject = ["type": .string(type), "sender": JSON(sender), "content": .object(letter.content)]
         let kept = try devices.filter { try !c.ports.bridges.take(c, tx, toDevice: message, user: letter.user, device: $0) }
         guard !kept.isEmpty else { return }
-        let event = JSON.object(message).encoded()
+        let event = message.encoded()
         for device in kept {
             let position = tx.nextPosition()
             waiting.add(letter.user, device, position)

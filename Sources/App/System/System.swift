@@ -6,7 +6,7 @@ import Store
 /// What belongs to no feature: the server's identity, discovery, health and metrics.
 ///
 /// Invariants: the server name and the signing key are made once and never change; a database of another server name is refused.
-enum System {
+package enum System {
     static let feature = Feature("system", migrations: [schema], routes: routes)
 
     static let schema = Migration(5, "system: server identity", """
@@ -46,10 +46,13 @@ enum System {
         return ServerKey(server: name, keyID: String(decoding: stored.id, as: UTF8.self), key: key)
     }
 
+    package static let version = "0.1.0"
+
     static let routes: [Route] = [
         Route(.get, "/_matrix/client/versions", auth: .none, limit: .none, versions),
         Route(.get, "/.well-known/matrix/client", auth: .none, limit: .none, wellKnown),
         Route(.get, "/.well-known/matrix/support", auth: .none, limit: .none, support),
+        Route(.get, "/_synapse/admin/v1/server_version", auth: .admin) { _, _ in .json(["server_version": .string("Comptoir " + version)]) },
         Route(.get, "/_comptoir/health", auth: .none, limit: .none, health),
         Route(.get, "/_comptoir/metrics", auth: .none, limit: .none, metrics),
         Route(.get, "/_comptoir/start", auth: .none, limit: .standard, start),

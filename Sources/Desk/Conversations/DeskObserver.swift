@@ -17,6 +17,10 @@ struct DeskObserver: RoomObserver {
         }
     }
 
+    func willDelete(_ c: Context, _ tx: ReadTx, room: RoomID) throws {
+        guard live.place(ofRoom: room.rawValue) == nil else { throw MatrixError.forbidden("The room is a conversation of the desk.") }
+    }
+
     private func author(_ c: Context, _ tx: ReadTx, _ sender: UserID) throws -> (kind: String, id: String, isContact: Bool, isAgent: Bool) {
         if sender == Desk.bot(c) { return ("bot", sender.rawValue, false, false) }
         if try tx.exists("SELECT 1 FROM desk_agent WHERE id = ?", sender) { return ("agent", sender.rawValue, false, true) }

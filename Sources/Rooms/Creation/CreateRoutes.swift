@@ -7,6 +7,7 @@ extension RoomService {
         [
             Route(.post, "/_matrix/client/v3/createRoom", limit: .roomCreation) { request, c in
                 try request.refuseVisitors()
+                try request.refuseSuspended()
                 let body = try request.json(), user = request.user.userID
                 var draft = try Self.plan(body, user, c), promised: [ThirdPartyInvite] = []
                 if let alias = draft.alias { try c.ports.bridges.check(alias, by: request.user.service) }

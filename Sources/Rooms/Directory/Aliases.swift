@@ -81,6 +81,7 @@ extension RoomService {
 
     private func putAlias(_ request: Request, _ c: Context) async throws -> Response {
         try request.refuseVisitors()
+        try request.refuseSuspended()
         let alias: RoomAlias = try request.id("roomAlias"), user = request.user.userID
         let body = try request.json()
         guard let room: RoomID = try body.id("room_id") else { throw MatrixError.missingParam("'room_id' is required.") }

@@ -19,6 +19,7 @@ extension RoomService {
                 }
             },
             Route(.put, room + "/send/{eventType}/{txnId}", auth: .guest, limit: .message) { request, c in
+                try request.refuseSuspended()
                 let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"),
                                      content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try Self.transaction(request)),
                                      timestamp: try request.massagedTimestamp())
@@ -27,17 +28,20 @@ extension RoomService {
             },
             // Without a transaction id, as in old versions of the API: some clients still do.
             Route(.post, room + "/send/{eventType}", auth: .guest, limit: .message) { request, c in
+                try request.refuseSuspended()
                 let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"), content: .object(try request.json()),
                                      timestamp: try request.massagedTimestamp())
                 return try await self.answer(c) { try self.append(c, $0, event) }
             },
             Route(.post, room + "/redact/{eventId}", auth: .guest, limit: .message) { request, c in
                 let id: RoomID = try request.id("roomId"), event: EventID = try request.id("eventId"), user = request.user.userID
+                try await Self.refuseSuspended(request, c, room: id, redacting: event)
                 let reason = try request.json().string("reason")
                 return try await self.answer(c) { try self.redact(c, $0, room: id, event: event, by: user, reason: reason) }
             },
             Route(.put, room + "/redact/{eventId}/{txnId}", auth: .guest, limit: .message) { request, c in
                 let id: RoomID = try request.id("roomId"), event: EventID = try request.id("eventId"), user = request.user
+                try await Self.refuseSuspended(request, c, room: id, redacting: event)
                 let body = try request.json()
                 let reason = try body.string("reason")
                 let transaction = try Self.transaction(request)
@@ -47,6 +51,17 @@ extension RoomService {
                 }
             },
         ]
+    }
+
+    /// Suspended users may take back what they have said themselves.
+    private static func refuseSuspended(_ request: Request, _ c: Context, room: RoomID, redacting event: EventID) async throws {
+        guard request.user.isSuspended else { return }
+        let user = request.user.userID
+        let isOwn = try await c.db.read { tx in
+            guard let head = try RoomStore.head(tx, room) else { return false }
+            return try EventStore.event(tx, room: head.nid, event)?.sender == user
+        }
+        if !isOwn { try request.refuseSuspended() }
     }
 
     private static func transaction(_ request: Request) throws -> String {

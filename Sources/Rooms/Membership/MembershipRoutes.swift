@@ -52,6 +52,7 @@ extension RoomService {
 
     private func join(_ request: Request, _ c: Context, _ name: String) async throws -> Response {
         try request.refuseVisitors()
+        try request.refuseSuspended()
         let session = request.user
         // Whatever else a client says of its join becomes part of it.
         let body = try request.json()
@@ -76,6 +77,7 @@ extension RoomService {
 
     private func knock(_ request: Request, _ c: Context) async throws -> Response {
         try request.refuseVisitors()
+        try request.refuseSuspended()
         let user = request.user.userID, name = try request.param("roomIdOrAlias")
         let content = try Self.reason(try request.json())
         try await Self.lookUp(c, name)
@@ -89,6 +91,7 @@ extension RoomService {
 
     private func invite(_ request: Request, _ c: Context) async throws -> Response {
         try request.refuseVisitors()
+        try request.refuseSuspended()
         let room: RoomID = try request.id("roomId"), user = request.user.userID
         let body = try request.json()
         if let promised = try ThirdPartyInvite(body) {
@@ -117,6 +120,7 @@ extension RoomService {
     private enum Removal { case kick, ban, unban }
 
     private func remove(_ request: Request, _ c: Context, _ kind: Removal) async throws -> Response {
+        try request.refuseSuspended()
         let room: RoomID = try request.id("roomId"), user = request.user.userID
         let body = try request.json()
         guard let target: UserID = try body.id("user_id") else { throw MatrixError.missingParam("'user_id' is required.") }

@@ -48,6 +48,7 @@ extension RoomService {
 
     private func putState(_ request: Request, _ c: Context, _ stateKey: String) async throws -> Response {
         let room: RoomID = try request.id("roomId"), type = try request.param("eventType"), session = request.user
+        try request.refuseSuspended()
         let content = try request.json(), timestamp = try request.massagedTimestamp()
         if let delay = try DelayedEvents.delay(request) {
             if type == EventType.member { throw MatrixError.invalidParam("Memberships cannot be delayed.") }

@@ -12,6 +12,7 @@ extension RoomService {
         [
             Route(.post, "/_matrix/client/v3/rooms/{roomId}/upgrade", limit: .roomCreation) { request, c in
                 try request.refuseVisitors()
+                try request.refuseSuspended()
                 let room: RoomID = try request.id("roomId"), user = request.user.userID
                 let body = try request.json()
                 let name = try body.required(string: "new_version", max: 255)

@@ -89,6 +89,11 @@ package struct Request: Sendable {
         if session?.kind == .visitor { throw .forbidden("Visitors of the widget cannot do that.") }
     }
 
+    /// A suspended user does nothing that others would see. https://spec.matrix.org/latest/client-server-api/#account-suspension
+    package func refuseSuspended() throws(MatrixError) {
+        if session?.isSuspended == true { throw .init(403, "M_USER_SUSPENDED", "This account is suspended.") }
+    }
+
     /// The body as a JSON object. M_NOT_JSON when it is no JSON, M_BAD_JSON when it is no object.
     /// An empty body counts as `{}`: real clients send one where every field is optional.
     package func json() throws(MatrixError) -> JSONObject {

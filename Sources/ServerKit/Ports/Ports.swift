@@ -167,10 +167,13 @@ package protocol RoomObserver: Sendable {
     func receiptMoved(_ c: Context, _ tx: WriteTx, room: RoomID, user: UserID, event: EventID, timestamp: Int64) throws
     /// Who types in a room has changed (in memory). Must return at once.
     func typingChanged(_ c: Context, room: RoomID, typing: [UserID])
+    /// An administrator wants to delete the room. A throw says why it must stay.
+    func willDelete(_ c: Context, _ tx: ReadTx, room: RoomID) throws
 }
 extension RoomObserver {
     package func receiptMoved(_ c: Context, _ tx: WriteTx, room: RoomID, user: UserID, event: EventID, timestamp: Int64) throws {}
     package func typingChanged(_ c: Context, room: RoomID, typing: [UserID]) {}
+    package func willDelete(_ c: Context, _ tx: ReadTx, room: RoomID) throws {}
 }
 
 /// Owned by Rooms.
