@@ -27,6 +27,24 @@ import Testing
         #expect(!hub.changes(for: "@a:x", since: token).isNothing)
     }
 
+    /// Devices' keys and messages wake their user and name no room to look into.
+    @Test func whatConcernsDevicesWakesTheUser() async {
+        let hub = ChangeHub(position: 0, ephemeral: 0)
+        #expect(hub.mayHear("@a:x", of: "!r:x"))   // who is not known may hear of everything
+        _ = hub.prepare("@a:x", now: 0)
+        hub.listen("@a:x", rooms: ["!r:x"])
+        #expect(hub.mayHear("@a:x", of: "!r:x") && !hub.mayHear("@a:x", of: "!other:x"))
+        let token = hub.token
+        async let waiting: Void = hub.wait("@a:x", since: token, timeout: 30_000)
+        hub.changed([.device("@a:x"), .device("@b:x")])
+        await waiting
+        guard case .keys(let keys) = hub.changes(for: "@a:x", since: token) else {
+            Issue.record("nothing was told")
+            return
+        }
+        #expect(keys == [.device("@a:x")])
+    }
+
     @Test func aCancelledWaitEnds() async {
         let hub = ChangeHub(position: 0, ephemeral: 0)
         _ = hub.prepare("@a:x", now: 0)
