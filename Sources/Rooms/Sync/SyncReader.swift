@@ -281,9 +281,7 @@ struct SyncReader {
         let events = try page.events.map { event in
             try json(tx, room, event, membership: history?.membership(at: event.pos) ?? member.membership, relations: relations[event.pos])
         }
-        // Before the room's first event there is nothing to ask for.
-        let isWhole = page.events.first?.pos == member.room || events.isEmpty && !page.limited && !isFresh
-        return SyncAnswer.Timeline(events: events, limited: page.limited, prevBatch: isWhole ? nil : PageToken(page.start).description)
+        return SyncAnswer.Timeline(events: events, limited: page.limited, prevBatch: events.isEmpty && !page.limited && !isFresh ? nil : PageToken(page.start).description)
     }
 
     private func summary(_ tx: ReadTx, room nid: Int64) throws -> JSONObject? {

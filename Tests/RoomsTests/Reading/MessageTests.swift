@@ -21,21 +21,21 @@ import Testing
         #expect(seen == (direction == "b" ? sent.reversed() : sent))
     }
 
-    /// A client that has the whole room is given no token to look for more; one that pages to the start meets a page without one.
+    /// A client that pages to the start of a room meets an empty page without a token.
     @Test func theStartOfARoomHasNoToken() async throws {
         let town = try await Town()
         let (id, path) = try await town.room(of: town.ann)
         try await town.say("tea", path, as: town.ann)
         let whole = try await town.sync(town.ann)["rooms"]?["join"]?[id]?["timeline"]
         #expect(whole?["events"]?[0]?["type"] == "m.room.create")
-        #expect(whole?["prev_batch"] == nil)
+        let before = try await town.call(.get, "\(path)/messages?dir=b&from=\(try #require(whole?["prev_batch"]?.stringValue))", as: town.ann).expect(200)
+        #expect(before["chunk"] == [])
+        #expect(before["end"] == nil)
         let first = try await town.call(.get, "\(path)/messages?dir=b&from", as: town.ann).expect(200)
         #expect(Town.bodies(first["chunk"]) == ["tea"])
         let second = try await town.call(.get, "\(path)/messages?dir=b&from=\(try #require(first["end"]?.stringValue))", as: town.ann).expect(200)
         #expect(second["chunk"] == [])
         #expect(second["end"] == nil)
-        for n in 0..<10 { try await town.say("\(n)", path, as: town.ann) }
-        #expect(try await town.sync(town.ann)["rooms"]?["join"]?[id]?["timeline"]?["prev_batch"]?.stringValue != nil)
     }
 
     @Test func filterGoesOnUntilThePageIsFull() async throws {
