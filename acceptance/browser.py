@@ -6,6 +6,7 @@ locators and `expect` of Playwright instead.
 
 from __future__ import annotations
 
+import base64
 import os
 import pathlib
 
@@ -63,7 +64,14 @@ def shot(page: Page, name: str, full: bool = False) -> pathlib.Path:
     """A picture of the page in acceptance/out/NAME.png, to be looked at."""
     OUT.mkdir(exist_ok=True)
     path = OUT / f"{name}.png"
-    page.screenshot(path=path, full_page=full)
+    if full:
+        page.screenshot(path=path, full_page=True)
+        return path
+    # Playwright's own picture of a phone changes the emulated screen for a moment; now and then the browser goes on to believe a
+    # frame of another process (the widget's) to be where it was then, and clicks miss what they are aimed at.
+    session = page.context.new_cdp_session(page)
+    path.write_bytes(base64.b64decode(session.send("Page.captureScreenshot", {"format": "png"})["data"]))
+    session.detach()
     return path
 
 

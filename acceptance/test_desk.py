@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from browser import accessible, shot
 from desk import Console, Shop, picture
+from shop import until
 
 LIVE = 1000  # ms within which an agent sees what a customer does
 
@@ -604,3 +605,51 @@ def test_everybody_can_use_it(shop, people, lang, dark):
     expect(phone.locator(".msg .picture img")).to_be_visible()
     accessible(phone)
     shot(phone, f"desk-{mark}-phone")
+
+
+# --- telling somebody who looks elsewhere -------------------------------------------------------------------------------
+
+HEARD = """
+window.told = []; window.tones = 0;
+window.Notification = class extends Notification { constructor(title, options) { super(title, options); told.push([title, options.body, this]); } };
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (...when) { window.tones += 1; return start.apply(this, when); };
+"""
+
+
+def test_somebody_who_looks_elsewhere_is_told(shop, people):
+    """A tone and a notification of the desktop for each customer who writes, none for what is being looked at; a click leads there."""
+    page = people.page(locale="fr-FR")
+    page.add_init_script(HEARD)
+    desk = Console(page, shop, "fr").sign_in()
+    told = lambda: page.evaluate("told.map(([title, body]) => [title, body])")
+    page.locator(".me:visible").click()
+    page.get_by_role("menuitem", name="Préférences").click()
+    page.locator("label.switch", has_text="Notifications du bureau").click()
+    expect(page.get_by_role("switch", name="Notifications du bureau")).to_be_checked()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.preferences")).to_have_count(0)
+
+    julie = shop.visitor("Julie Martin")
+    julie.write("Bonjour")
+    desk.view("unassigned")
+    expect(desk.row("Julie Martin")).to_be_visible()
+    assert told() == [], "whoever looks at the desk needs no notification"
+    assert page.evaluate("tones") == 2, "two notes for one message"
+
+    desk.open("Julie Martin")
+    tones = page.evaluate("tones")
+    julie.write("Vous êtes là ?")
+    expect(desk.bubble("Vous êtes là ?")).to_be_visible()
+    assert page.evaluate("tones") == tones, "what is on the screen makes no sound"
+
+    page.wait_for_timeout(1600)   # a burst sounds once
+    page.evaluate("dispatchEvent(new Event('blur'))")
+    paul = shop.visitor("Paul Durand")
+    paul.write("Une question sur ma commande")
+    until(lambda: told(), "the notification")
+    title, body = told()[0]
+    assert title == "Paul Durand attend une réponse" and body == "Une question sur ma commande"
+    assert page.evaluate("tones") == tones + 2
+    page.evaluate("told[0][2].onclick()")
+    expect(page.locator(".conversation .head .name")).to_have_text("Paul Durand")

@@ -58,7 +58,7 @@ package final class Server: Sendable {
         }
         self.context = context
         self.features = features
-        router = Router(all.flatMap(\.routes) + (try Self.pages(config, log)))
+        router = Router(all.flatMap(\.routes) + (try Self.pages(config, log)), errors: all.compactMap(\.errors))
         http = listen ? try await HTTPServer.start(host: config.listenHost, port: config.listenPort, router: router, context: context) : nil
         jobs = listen ? (all.flatMap(\.jobs) + [Self.housekeeping]).map { job in Task { await Self.repeatedly(job, context) } } : []
     }

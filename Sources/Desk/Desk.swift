@@ -29,6 +29,7 @@ package struct Desk: Sendable {
                     }
                 },
             ],
+            errors: ErrorForm(below: "/_comptoir/") { DeskError($0) },
             start: { c in try await Self.start(c, live) })
     }
 

@@ -11,14 +11,16 @@ package struct Feature: Sendable {
     /// Told of every event inside the transaction that appends it.
     package var observers: [any RoomObserver]
     package var jobs: [Job]
+    /// How errors below the feature's own addresses look where the router itself refuses a request.
+    package var errors: ErrorForm?
     /// Runs once after the migrations and before the server listens (fills in-memory indexes, makes keys).
     package var start: @Sendable (Context) async throws -> Void
 
     package init(_ name: String, migrations: [Migration] = [], routes: [Route] = [], sync: [any SyncSource] = [],
-                 observers: [any RoomObserver] = [], jobs: [Job] = [],
+                 observers: [any RoomObserver] = [], jobs: [Job] = [], errors: ErrorForm? = nil,
                  start: @escaping @Sendable (Context) async throws -> Void = { _ in }) {
         self.name = name; self.migrations = migrations; self.routes = routes; self.sync = sync
-        self.observers = observers; self.jobs = jobs; self.start = start
+        self.observers = observers; self.jobs = jobs; self.errors = errors; self.start = start
     }
 }
 

@@ -48,7 +48,7 @@ package final class TestApp: Sendable {
         log.logLevel = .warning
         context = Context(config: config, db: db, clock: clock, entropy: SeededEntropy(seed), signing: ServerKey(server: config.serverName, keyID: "ed25519:test", key: key),
                           ports: ports, hub: hub, log: log, features: features)
-        router = Router(features.flatMap(\.routes))
+        router = Router(features.flatMap(\.routes), errors: features.compactMap(\.errors))
         self.features = features
         db.onCommit { hub.committed($0) }
         for feature in features { try await feature.start(context) }

@@ -31,6 +31,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private var isHead = false
     private var isHTTP10 = false
     private var path = ""
+    private var language = "en"
     private var task: Task<Void, Never>?
     /// The body of the request that is being answered, when it is streamed.
     private var pipe: BodyPipe?
@@ -99,6 +100,7 @@ final class HTTPConnection: ChannelInboundHandler {
         isHead = head.method == .HEAD
         isHTTP10 = head.version.major == 1 && head.version.minor == 0
         path = head.uri
+        language = head.headers.first(name: "accept-language").map(Request.language) ?? "en"
         arm(context, Self.requestTimeout)
         let question = head.uri.utf8.firstIndex(of: UInt8(ascii: "?"))
         let rawPath = head.uri[..<(question ?? head.uri.endIndex)]
@@ -148,7 +150,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private func refuse(_ context: ChannelHandlerContext, _ error: MatrixError) {
         keepAlive = false
         state = .answering
-        write(error.response(language: "en"), context.channel, NIOLoopBound(self, eventLoop: context.eventLoop))
+        write(shared.router.refusal(error, path: path, language: language), context.channel, NIOLoopBound(self, eventLoop: context.eventLoop))
     }
 
     private func run(_ context: ChannelHandlerContext, _ request: Request, _ rawPath: Substring, _ route: Route?, _ params: [String: String]) {

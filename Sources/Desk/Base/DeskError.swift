@@ -11,7 +11,7 @@ package struct Phrase: Sendable, Hashable {
 /// An error of the desk and widget APIs on the wire: problem+json (RFC 9457). `detail` is for a person, `code` for a program.
 package struct DeskError: WireError, Hashable {
     package enum Code: String, Sendable, Hashable, CaseIterable {
-        case badJSON = "bad_json", invalid, unauthorized, forbidden, notFound = "not_found", conflict, alreadyTaken = "already_taken"
+        case badJSON = "bad_json", invalid, unauthorized, forbidden, notFound = "not_found", badMethod = "bad_method", conflict, alreadyTaken = "already_taken"
         case keyReused = "key_reused", tooLarge = "too_large", unsupportedType = "unsupported_type", rateLimited = "rate_limited"
         case originRefused = "origin_refused", identityInvalid = "identity_invalid", identityRequired = "identity_required"
         case unknownInbox = "unknown_inbox", unavailable, failed
@@ -22,6 +22,7 @@ package struct DeskError: WireError, Hashable {
             case .unauthorized, .identityInvalid, .identityRequired: 401
             case .forbidden, .originRefused: 403
             case .notFound, .unknownInbox: 404
+            case .badMethod: 405
             case .conflict, .alreadyTaken, .keyReused: 409
             case .tooLarge: 413
             case .unsupportedType: 415
@@ -37,6 +38,7 @@ package struct DeskError: WireError, Hashable {
             case .unauthorized: Phrase(en: "Not signed in", fr: "Non connecté")
             case .forbidden: Phrase(en: "Not allowed", fr: "Non autorisé")
             case .notFound: Phrase(en: "Not found", fr: "Introuvable")
+            case .badMethod: Phrase(en: "Wrong method", fr: "Méthode non prévue")
             case .conflict: Phrase(en: "Changed meanwhile", fr: "Modifié entre-temps")
             case .alreadyTaken: Phrase(en: "Already taken", fr: "Déjà prise")
             case .keyReused: Phrase(en: "Key already used", fr: "Clé déjà utilisée")
@@ -111,6 +113,7 @@ package struct DeskError: WireError, Hashable {
         case (400, "M_NOT_JSON"), (400, "M_BAD_JSON"): self = .badJSON
         case (413, _): self = .tooLarge
         case (404, _): self = .notFound
+        case (405, _): self.init(.badMethod, en: "This address does not know that method.", fr: "Cette adresse ne connaît pas cette méthode.")
         case (403, _): self = .forbidden
         case (503, _): self = .unavailable
         case (500..., _): self = .failed

@@ -6,6 +6,13 @@ package protocol WireError: Error {
     func response(language: String) -> Response
 }
 
+/// The form of errors below a path, for what is refused before a route has its say: an unknown address, a body that is too large.
+package struct ErrorForm: Sendable {
+    package let prefix: String
+    package let form: @Sendable (MatrixError) -> any WireError
+    package init(below prefix: String, _ form: @escaping @Sendable (MatrixError) -> any WireError) { self.prefix = prefix; self.form = form }
+}
+
 /// The standard error of the Client-Server API. Spec: https://spec.matrix.org/latest/client-server-api/#standard-error-response
 package struct MatrixError: WireError, Hashable {
     package var status: Int
@@ -46,27 +53,4 @@ package struct MatrixError: WireError, Hashable {
     }
     package static func overloaded() -> MatrixError { .init(503, "M_UNKNOWN", "The server is busy. Try again in a moment.", extra: ["retry_after_ms": 1000]) }
     package static func internalError() -> MatrixError { .init(500, "M_UNKNOWN", "Internal server error.") }
-}
-
-/// An error of the desk and widget APIs: problem+json (RFC 9457) with a sentence that a person understands, in both languages.
-package struct Problem: WireError, Hashable {
-    package var status: Int
-    /// Last part of the type URI: `urn:comptoir:problem:<kind>`.
-    package var kind: String
-    package var english: String
-    package var french: String
-    package var extra: JSONObject
-
-    package init(_ status: Int, _ kind: String, en: String, fr: String, extra: JSONObject = [:]) {
-        self.status = status; self.kind = kind; english = en; french = fr; self.extra = extra
-    }
-    package func response(language: String) -> Response {
-        var body = extra
-        body["type"] = .string("urn:comptoir:problem:" + kind)
-        body["title"] = .string(kind)
-        body["status"] = .int(Int64(status))
-        body["detail"] = .string(language == "fr" ? french : english)
-        return Response(status, headers: ["Content-Type": "application/problem+json", "Content-Language": language == "fr" ? "fr" : "en"],
-                        body: .bytes(JSON.object(body).encoded()))
-    }
 }

@@ -110,8 +110,8 @@ package struct Request: Sendable {
         return id
     }
     /// First language of the product that the Accept-Language header asks for: "fr" or "en".
-    package var language: String {
-        guard let header = headers["Accept-Language"] else { return "en" }
+    package var language: String { headers["Accept-Language"].map(Self.language) ?? "en" }
+    package static func language(_ header: String) -> String {
         for part in header.split(separator: ",") {
             let tag = part.drop { $0 == " " }.prefix(2).lowercased()
             if tag == "fr" || tag == "en" { return tag }

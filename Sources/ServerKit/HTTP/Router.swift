@@ -16,9 +16,11 @@ package struct Router: Sendable {
     }
     private let root: Node
     package let routes: [Route]
+    private let errorForms: [ErrorForm]
 
-    package init(_ routes: [Route]) {
+    package init(_ routes: [Route], errors: [ErrorForm] = []) {
         self.routes = routes
+        errorForms = errors
         root = Node()
         for route in routes {
             var node = root, names: [String] = [], isRest = false
@@ -89,14 +91,20 @@ package struct Router: Sendable {
     /// Runs one request through limits, authorisation and its handler. Never throws.
     package func handle(_ request: Request, rawPath: Substring, context: Context) async -> Response {
         switch match(request.method, rawPath: rawPath) {
-        case .none: return MatrixError.unrecognized().response(language: "en")
+        case .none: return refusal(.unrecognized(), path: rawPath, language: request.language)
         case .otherMethod(let methods):
             if request.method == .options { return Response(204) }
-            var response = MatrixError.badMethod().response(language: "en")
+            var response = refusal(.badMethod(), path: rawPath, language: request.language)
             response.headers.set("Allow", methods.map(\.rawValue).joined(separator: ", "))
             return response
         case .route(let route, let params): return await run(route, params: params, request, context: context)
         }
+    }
+
+    /// An error as the clients of that address expect it.
+    package func refusal(_ error: MatrixError, path: some StringProtocol, language: String) -> Response {
+        guard let form = errorForms.first(where: { path.hasPrefix($0.prefix) }) else { return error.response(language: language) }
+        return form.form(error).response(language: language)
     }
 
     package func run(_ route: Route, params: [String: String], _ request: Request, context: Context) async -> Response {

@@ -78,4 +78,13 @@ import Testing
         try await shop.call(.delete, "/me/picture", as: shop.owner).expect(204)
         #expect(await shop.app.call(.get, path).status == 404)
     }
+
+    /// What no route hears of is refused in the form of the desk, too.
+    @Test(arguments: [("GET", "/nothing", 404, "not_found"), ("DELETE", "/me", 405, "bad_method")])
+    func unknownAddressesAreProblems(method: String, path: String, status: Int, code: String) async throws {
+        let shop = try await Shop()
+        let answer = await shop.app.call(try #require(Method(rawValue: method)), Shop.base + path, as: shop.owner, headers: ["Accept-Language": "fr"])
+        #expect(answer.status == status && answer["code"]?.stringValue == code && answer["errcode"] == nil)
+        #expect(answer.headers["Content-Type"] == "application/problem+json" && answer.headers["Content-Language"] == "fr")
+    }
 }

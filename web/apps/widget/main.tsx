@@ -100,7 +100,7 @@ const refused = computed(() => {
     ? t().originRefused
     : undefined;
 });
-const blocked = computed(() => refused() ?? (model.needsIdentity() ? t().identityRequired : model.problem()));
+const blocked = computed(() => refused() ?? (model.needsIdentity() ? t().identityRequired : model.identityProblem() ?? model.problem()));
 const away = computed(() => model.config()?.online === false);
 const formWanted = computed(() => away() && !model.started() && !model.thanked());
 
@@ -390,7 +390,9 @@ function Blocked() {
         return [
           <Icon d={icons.alert} />,
           <p role="alert">{why}</p>,
-          model.problem() ? <Button kind="outline" icon={icons.refresh} onClick={() => model.refresh()}>{() => t().tryNow}</Button> : null,
+          model.problem() && !model.identityProblem()
+            ? <Button kind="outline" icon={icons.refresh} onClick={() => model.refresh()}>{() => t().tryNow}</Button>
+            : null,
         ];
       }}
     </main>

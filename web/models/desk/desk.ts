@@ -449,7 +449,7 @@ export class DeskModel {
     const came = c.assignee?.id === me && before?.assignee?.id !== me && !this.#patches.has(c.id) && c.status === "open";
     if (came && before) this.#tellNews("assigned", c, t.peek().newsAssigned, undefined);
     else if (!before && c.assignee === null && c.status === "open" && c.waiting_since) {
-      this.#tellNews("waiting", c, t.peek().newsWaiting, undefined);
+      this.#tellNews("waiting", c, t.peek().newsWaiting(c.contact.display_name), undefined);
     }
   }
 

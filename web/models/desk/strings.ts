@@ -241,7 +241,7 @@ export const deskTexts = catalogue({
     menu: "Menu",
     // News
     newsAssigned: "A conversation for you",
-    newsWaiting: "A customer is waiting",
+    newsWaiting: (who: string) => `${who} is waiting`,
     newsMention: (name: string) => `${name} mentioned you`,
     // Palette and help
     palette: "Commands, conversations, customers",
@@ -508,7 +508,7 @@ export const deskTexts = catalogue({
     singleKeysHint: "À désactiver si vous dictez, ou si des touches partent par accident. Ctrl+K reste.",
     menu: "Menu",
     newsAssigned: "Une conversation pour vous",
-    newsWaiting: "Un client attend",
+    newsWaiting: (who: string) => `${who} attend une réponse`,
     newsMention: (name) => `${name} vous a cité`,
     palette: "Commandes, conversations, clients",
     paletteHint: "Une commande, un nom, un mot ou #numéro",

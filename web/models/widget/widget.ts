@@ -43,6 +43,8 @@ export class WidgetModel {
   readonly config: Signal<Config | undefined> = signal<Config | undefined>(undefined);
   /** Why the chat cannot be used, if it cannot. */
   readonly problem: Signal<string | undefined> = signal<string | undefined>(undefined);
+  /** Why the identity that the site gave was refused. It stays until another one is given: no answer of the server mends it. */
+  readonly identityProblem: Signal<string | undefined> = signal<string | undefined>(undefined);
   readonly link: Signal<LinkState> = signal<LinkState>("connecting");
   /** The panel is open and the page is in sight. */
   readonly watched: Signal<boolean> = signal(false);
@@ -305,16 +307,17 @@ export class WidgetModel {
   async identify(identity: Identity): Promise<void> {
     try {
       await this.session.identify(identity);
-      this.problem.set(undefined);
+      this.identityProblem.set(undefined);
     } catch (error) {
       // A broken network is no wrong identity: the next message asks again.
-      if (!isPassing(error)) this.problem.set(this.explain(error));
+      if (!isPassing(error)) this.identityProblem.set(this.explain(error));
     }
   }
 
   async forget(): Promise<void> {
     try {
       await this.session.forget();
+      this.identityProblem.set(undefined);
       for (const item of [...this.#outbox.items]) await this.#outbox.remove(item.key);
       this.draft.set("");
       this.thanked.set(false);

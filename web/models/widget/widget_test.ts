@@ -404,7 +404,11 @@ Deno.test("a wrong identity is said, with what to do", async () => {
   const server = new Server();
   const v = await started(server);
   await v.model.identify({ user_id: "42", hash: "wrong" });
-  assert.match(v.model.problem() ?? "", /Sign in again/);
+  assert.match(v.model.identityProblem() ?? "", /Sign in again/);
+  await v.model.refresh();
+  assert.match(v.model.identityProblem() ?? "", /Sign in again/, "an answer of the server does not mend it");
+  await v.model.identify({ user_id: "42", hash: "h" });
+  assert.equal(v.model.identityProblem(), undefined);
   v.model.stop();
 });
 
