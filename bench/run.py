@@ -29,12 +29,14 @@ import tempfile
 import time
 import urllib.request
 
+import syncbench
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 HARNESS = HERE / "msgbench"
 RESULTS = HERE / "results"
 NAME = "bench.local"
-WORKS = ["start", "pairs", "rooms", "idle", "coldstart", "history", "limits"]
+WORKS = ["start", "pairs", "rooms", "idle", "coldstart", "sync", "large", "history", "limits"]
 
 # What we want to reach, and what others needed on a machine of this kind.
 GOALS = {
@@ -43,6 +45,9 @@ GOALS = {
     "rest_mib": (100, "prosody 16, ejabberd 92-350, Synapse 121-389"),
     "idle_kib": (20, "ejabberd 10-25, prosody 33-36, Synapse 100-141"),
     "start_ms": (1000, ""),
+    "first_sync_cpu_ms": (60, ""),
+    "change_cpu_ms": (2, ""),
+    "large_send_cpu_ms": (5, ""),
     "coldstart_cpu_ms": (20, "Synapse 390-720"),
 }
 
@@ -133,6 +138,17 @@ def work(options: argparse.Namespace, name: str, *arguments: str) -> dict:
         server.remove()
 
 
+def own(options: argparse.Namespace, name: str, action) -> dict:
+    """A work that needs no load generator."""
+    server = Server(options)
+    server.start()
+    try:
+        say(name)
+        return action(server.port, server.process.pid, options.quick)
+    finally:
+        server.remove()
+
+
 def starts(options: argparse.Namespace) -> dict:
     say("start")
     server = Server(options)
@@ -213,6 +229,17 @@ def table(results: dict) -> list[tuple]:
         row(f"first sync of {r['rooms']} rooms", r["median_of_rest"]["initial_sync_ms"], "ms")
         row("first sync: server CPU", r["median_of_rest"]["initial_sync_cpu_ms"], "ms", "coldstart_cpu_ms")
         row("incremental sync, nothing new", r["median_of_rest"]["incremental_ms"], "ms")
+    if r := results.get("sync"):
+        size = f"{r['rooms']} rooms x {r['messages']}"
+        for name, label in (("v3", "v3"), ("sliding", "sliding")):
+            row(f"{label}: first sync, {size}", r[name]["ms"], "ms")
+            row(f"{label}: first sync, server CPU", r[name]["cpu_ms"], "ms", "first_sync_cpu_ms")
+            row(f"{label}: one change in 10 rooms, CPU", r["at_10"][f"{name}_cpu_ms"], "ms", "change_cpu_ms")
+            row(f"{label}: one change in {r['rooms']} rooms, CPU", r["at_all"][f"{name}_cpu_ms"], "ms", "change_cpu_ms")
+        row("sliding: first 20 rooms, CPU", r["sliding_20"]["cpu_ms"], "ms")
+    if r := results.get("large"):
+        row(f"send to {r['members']} members: CPU", r["send"]["cpu_ms"], "ms", "large_send_cpu_ms")
+        row(f"send to {r['members']} members", r["send"]["ms"], "ms")
     if r := results.get("history"):
         row("history, pages of 100", r["msgs_per_s"], "messages/s")
         row("history: page p99", r["lat_ms"]["p99"], "ms")
@@ -258,6 +285,8 @@ def main() -> int:
         "idle": lambda: work(options, "idle", "-clients", "200" if options.quick else "1000", "-hold", "8s" if options.quick else "35s",
                              "-sync-timeout", "5000" if options.quick else "30000"),
         "coldstart": lambda: work(options, "coldstart", "-rooms", "40", "-msgs", "20"),
+        "sync": lambda: own(options, "sync", syncbench.many_rooms),
+        "large": lambda: own(options, "large", syncbench.large_room),
         "history": lambda: work(options, "history", "-total", "500" if options.quick else "3000", "-repeat", "3"),
         "limits": lambda: limits(options),
     }

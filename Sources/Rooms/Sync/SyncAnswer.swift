@@ -48,6 +48,7 @@ struct SyncAnswer {
 
     func encoded() -> [UInt8] {
         var out = JSONBytes()
+        out.bytes.reserveCapacity(4096 + joined.reduce(0) { $0 + 512 + $1.data.timeline.events.reduce(0) { $0 + $1.count + 1 } + $1.data.state.reduce(0) { $0 + $1.count + 1 } })
         out.raw(#"{"next_batch":""#); out.raw(next.description); out.raw("\"")
         for (name, json) in parts.extra { out.raw(",\""); out.raw(name); out.raw("\":"); out.raw(json) }
         if !parts.deviceLists.isEmpty { out.raw(",\"device_lists\":"); out.raw(parts.deviceLists.json.encoded()) }

@@ -46,6 +46,7 @@ struct SlidingAnswer: Sendable {
 
     func encoded(_ form: SlidingRequest.Form, pos: SlidingPos, transaction: String?) -> [UInt8] {
         var out = JSONBytes()
+        out.bytes.reserveCapacity(4096 + rooms.reduce(0) { $0 + 512 + $1.room.timeline.reduce(0) { $0 + $1.count + 1 } + $1.room.requiredState.reduce(0) { $0 + $1.count + 1 } })
         out.raw(#"{"pos":""#); out.raw(pos.description); out.raw("\"")
         if let transaction { out.raw(",\"txn_id\":"); out.raw(JSON.string(transaction).encoded()) }
         out.raw(",\"lists\":")

@@ -285,6 +285,7 @@ struct SlidingReader {
             task.entry.name == nil && (task.isFresh || task.entry.memberPos > task.from || changes[task.entry.nid]?.contains { $0.type == EventType.name } == true)
         }
         let heroes = try reader.heroes(nameless.map(\.entry))
+        let isNameless = Set(nameless.map(\.entry.nid))
         let counts = tasks.count > 8 ? try Unread.counts(tx, of: user) : [:]
 
         for var task in tasks {
@@ -292,7 +293,7 @@ struct SlidingReader {
             if task.isFresh { task.room.membership = "join" }
             if task.isFresh || changed.contains(where: { $0.type == EventType.name }) { task.room.name = .some(task.entry.name) }
             if task.isFresh || changed.contains(where: { $0.type == EventType.avatar }) { task.room.avatar = .some(task.entry.avatar) }
-            if nameless.contains(where: { $0.entry.nid == nid }) { task.room.heroes = heroes[nid] ?? [] }
+            if isNameless.contains(nid) { task.room.heroes = heroes[nid] ?? [] }
             if task.isFresh || task.entry.memberPos > task.from { (task.room.joinedCount, task.room.invitedCount) = (task.entry.joinedCount, task.entry.invitedCount) }
             if task.isFresh || task.hasReceipt || task.entry.lastPos > task.from {
                 let unread = tasks.count > 8 ? counts[nid] ?? [:] : try Unread.counts(tx, room: nid, user)
