@@ -273,7 +273,7 @@ def main() -> int:
     sources = max(p.stat().st_mtime for p in HARNESS.glob("*.go"))
     if not (HARNESS / "msgbench").exists() or (HARNESS / "msgbench").stat().st_mtime < sources:
         say("building the load generator")
-        for command in (["go", "test", "."], ["go", "build", "-o", "msgbench", "."]):
+        for command in (["go", "test", "."], ["go", "build", "-buildvcs=false", "-o", "msgbench", "."]):
             done = subprocess.run(command, cwd=HARNESS, capture_output=True, text=True)
             if done.returncode:
                 sys.exit(f"bench: {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
