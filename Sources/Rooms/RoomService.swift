@@ -12,7 +12,7 @@ package final class RoomService: Sendable {
     let retention = Retention()
     let delayed = DelayedEvents()
     let deletions = DeletionLog()
-    let searchBackfill = SearchIndex.Backfill()
+    let indexer = SearchIndex.Indexer()
     let sliding = SlidingSync()
 
     package init() {}
@@ -33,7 +33,7 @@ package final class RoomService: Sendable {
             Job("empty messages that destroy themselves", every: 1000) { try await SelfDestruction.run($0) },
             Job("send delayed events", every: 250) { [delayed] c in try await delayed.run(c, self) },
             Job("purge history", every: 500) { try await Purge.run($0) },
-            Job("index what is older than the search", every: 2000) { [searchBackfill] in try await searchBackfill.run($0) },
+            Job("index for the search", every: 2000) { [indexer] in try await indexer.catchUp($0) },
             Job("delete what rooms no longer retain", every: 60_000) { [retention] in try await retention.run($0) },
         ]
     }

@@ -153,7 +153,6 @@ final class RoomWork {
                                         mayNotifyRoom: auth.levels.level(of: draft.sender) >= auth.levels.requiredToNotify("room"))
         let pos = tx.nextPosition()
         try insert(event, at: pos, thread: thread, relation: relation, attention: attention, transaction: draft.transaction, previous: previous)
-        if let text = SearchIndex.text(type: draft.type, stateKey: draft.stateKey, draft.content) { try SearchIndex.add(tx, room: head.nid, pos: pos, text) }
         if draft.stateKey == nil, let at = SelfDestruction.time(draft.content) { try tx.run(SelfDestruction.SQL.insert, pos, at) }
         return event.eventID
     }

@@ -33,11 +33,11 @@ enum HistorySchema {
                 weight INTEGER NOT NULL, -- thousandths
                 PRIMARY KEY (room_nid, term, pos)
             ) WITHOUT ROWID;
-            CREATE TABLE search_backfill (
+            CREATE TABLE search_progress (
                 id INTEGER PRIMARY KEY CHECK (id = 1),
-                before_pos INTEGER NOT NULL -- events before it are still to be indexed
+                through_pos INTEGER NOT NULL -- events after it are still to be indexed
             );
-            INSERT INTO search_backfill (id, before_pos) SELECT 1, COALESCE(MAX(pos), 0) + 1 FROM event;
+            INSERT INTO search_progress (id, through_pos) VALUES (1, 0);
             """),
         Migration(39, "delayed events", """
             CREATE TABLE delayed_event (

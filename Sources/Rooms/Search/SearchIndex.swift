@@ -5,8 +5,9 @@ import Synchronization
 
 /// Which words stand in which events: one narrow row for each, the same on both databases.
 ///
-/// Invariants: an event is indexed in the transaction that appends it, by one statement unless it is very long; what is redacted, purged,
-/// retained no longer or ended by itself is in no index; encrypted events never are, for the server cannot read them.
+/// Invariants: an event is indexed after it was appended, in the background, for its words are many rows in many places and would cost the
+/// sender more than all the rest; whoever searches waits until all that was there before is indexed. What is redacted, purged, retained no
+/// longer or ended by itself is in no index; encrypted events never are, for the server cannot read them.
 enum SearchIndex {
     /// The text of an event that can be found; nil for all others.
     static func text(type: String, stateKey: String?, _ content: JSONObject) -> String? {
@@ -20,21 +21,29 @@ enum SearchIndex {
         return text?.isEmpty == true ? nil : text
     }
 
-    static func add(_ tx: WriteTx, room nid: Int64, pos: Int64, _ text: String) throws {
+    struct Posting {
+        let room: Int64, term: String, pos: Int64, weight: Int64
+    }
+
+    static func postings(room nid: Int64, pos: Int64, _ text: String) -> [Posting] {
         let terms = SearchText.terms(text)
-        guard !terms.isEmpty else { return }
         let length = terms.reduce(0) { $0 + $1.count }
-        var rest = terms[...]
+        return terms.map { Posting(room: nid, term: $0.term, pos: pos, weight: weight($0.count, of: length)) }
+    }
+
+    /// In the order of the table, so that what lies together is written together.
+    static func add(_ tx: WriteTx, _ postings: [Posting]) throws {
+        var rest = postings.sorted { ($0.room, $0.term, $0.pos) < ($1.room, $1.term, $1.pos) }[...]
         while !rest.isEmpty {
             let part = rest.prefix(SQL.widest)
             rest = rest.dropFirst(SQL.widest)
             var binds: [any Bindable] = []
             binds.reserveCapacity(part.count * 4)
-            for (term, count) in part {
-                binds.append(nid)
-                binds.append(term)
-                binds.append(pos)
-                binds.append(weight(count, of: length))
+            for posting in part {
+                binds.append(posting.room)
+                binds.append(posting.term)
+                binds.append(posting.pos)
+                binds.append(posting.weight)
             }
             try tx.run(SQL.inserts[part.count - 1], array: binds)
         }
@@ -62,33 +71,42 @@ enum SearchIndex {
         for event in found { try remove(tx, room: nid, pos: event.pos, type: event.type, stateKey: event.stateKey, content: event.content) }
     }
 
-    // MARK: what was there before the index
+    // MARK: keeping up
 
-    /// Indexes the events of a database that is older than the index, the newest first, a little at a time.
-    final class Backfill: Sendable {
-        private let isDone = Mutex(false)
+    /// Follows the change position through the events, the oldest first, a little at a time.
+    final class Indexer: Sendable {
+        private static let batch = 250
+        /// Everything through this position is indexed; nil until it was read.
+        private let through = Mutex<Int64?>(nil)
 
-        func run(_ c: Context) async throws {
-            while !isDone.withLock({ $0 }) {
-                let isOver = try await c.db.write { tx in try Self.step(tx, limit: 500) }
-                if isOver { isDone.withLock { $0 = true } }
+        /// Returns when all that was committed before the call is indexed. Costs nothing when it is.
+        func catchUp(_ c: Context) async throws {
+            let target = c.db.position
+            while through.withLock({ ($0 ?? -1) < target }) {
+                let known = through.withLock(\.self)
+                let reached = try await c.db.write { tx in try Self.step(tx, after: known, limit: Self.batch) }
+                through.withLock { $0 = max($0 ?? 0, reached) }
             }
         }
 
-        static func step(_ tx: WriteTx, limit: Int) throws -> Bool {
-            guard let before = try tx.first(SQL.mark, row: { $0.int(0) }) else { return true }
-            let events = try tx.all(SQL.older, before, limit) { row in
+        /// Indexes the next events. Gives the position through which nothing is left.
+        static func step(_ tx: WriteTx, after known: Int64?, limit: Int) throws -> Int64 {
+            let after = try known ?? tx.first(SQL.progress) { $0.int(0) } ?? 0
+            let events = try tx.all(SQL.next, after, limit) { row in
                 (pos: row.int(0), nid: row.int(1), type: row.text(2), stateKey: row.textOrNil(3), content: row.bytes(4))
             }
+            var postings: [Posting] = []
+            // A negative room: a state event that outlived a purge.
             for event in events where event.nid > 0 && [EventType.message, EventType.name, EventType.topic].contains(event.type) {
-                if let text = text(type: event.type, stateKey: event.stateKey, try JSONObject.parse(event.content)) { try add(tx, room: event.nid, pos: event.pos, text) }
+                guard let text = text(type: event.type, stateKey: event.stateKey, try JSONObject.parse(event.content)) else { continue }
+                postings += SearchIndex.postings(room: event.nid, pos: event.pos, text)
             }
-            guard let last = events.last else {
-                try tx.run(SQL.unmark)
-                return true
+            let reached = try events.count < limit ? tx.position : events.last?.pos ?? after
+            if !postings.isEmpty {
+                try add(tx, postings)
+                try tx.run(SQL.move, reached)
             }
-            try tx.run(SQL.move, last.pos)
-            return false
+            return reached
         }
     }
 
@@ -104,10 +122,9 @@ enum SearchIndex {
             SELECT pos, type, state_key, content FROM event WHERE room_nid = ? AND pos >= ? AND pos <= ? \
             AND type IN ('m.room.message', 'm.room.name', 'm.room.topic')
             """
-        static let mark = "SELECT before_pos FROM search_backfill WHERE id = 1"
-        static let move = "UPDATE search_backfill SET before_pos = ? WHERE id = 1"
-        static let unmark = "DELETE FROM search_backfill WHERE id = 1"
-        static let older = "SELECT pos, room_nid, type, state_key, content FROM event WHERE pos < ? ORDER BY pos DESC LIMIT ?"
-        static let all = [inserts[0], inserts[widest - 1], delete, between, mark, move, unmark, older]
+        static let progress = "SELECT through_pos FROM search_progress WHERE id = 1"
+        static let move = "UPDATE search_progress SET through_pos = ? WHERE id = 1"
+        static let next = "SELECT pos, room_nid, type, state_key, content FROM event WHERE pos > ? ORDER BY pos LIMIT ?"
+        static let all = [inserts[0], inserts[widest - 1], delete, between, progress, move, next]
     }
 }

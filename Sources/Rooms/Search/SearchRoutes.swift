@@ -124,6 +124,7 @@ extension RoomService {
                 var search = try Search(wanted, nextBatch: token?.isEmpty == true ? nil : token)
                 search.user = session.userID
                 let asked = search
+                try await self.indexer.catchUp(c)
                 let found = try await c.db.read { tx in try Self.answer(asked, c, tx, session) }
                 return .json(["search_categories": ["room_events": .object(found)]])
             },
