@@ -31,6 +31,19 @@ struct SQLTests {
         }
     }
 
+    /// An index that begins with the room is a scan of the room wherever nothing but the room is looked up in it.
+    @Test func noRoomIsReadWholeForAFewRows() async throws {
+        let house = try await House(backend: .sqlite)
+        for sql in Self.writing where !sql.hasPrefix("INSERT") || sql.contains(" SELECT ") {
+            let binds = Array(repeating: DatabaseValue.null, count: Self.parameters(sql))
+            let plan = try house.read { tx in try tx.all("EXPLAIN QUERY PLAN " + sql, array: binds) { $0.text(3) } }
+            for step in plan where step.contains("INDEX event_") && step.hasSuffix("(room_nid=?)") {
+                let isMeant = Purge.SQL.all.contains(sql) || Retention.SQL.all.contains(sql)
+                #expect(isMeant || sql.contains("LIMIT") && !sql.contains("relates_to = derived") && !sql.contains("relates_to = ?"), "\(step) in \(sql)")
+            }
+        }
+    }
+
     private static func parameters(_ sql: String) -> Int {
         let numbered = sql.split(separator: "?").dropFirst().compactMap { Int($0.prefix { $0.isWholeNumber }) }
         return numbered.max() ?? sql.count { $0 == "?" }
