@@ -68,7 +68,7 @@ struct RelationRoutes: Sendable {
         static let related = """
             WITH RECURSIVE tree (id, steps) AS (SELECT e.event_id, 0 FROM event e WHERE e.event_id = ?1 UNION \
             SELECT e.event_id, derived.steps + 1 FROM tree derived JOIN event e ON e.relates_to = derived.id WHERE +e.room_nid = ?2 AND derived.steps + 1 < ?3) \
-            SELECT \(EventSQL.columns), derived.steps + 1 FROM tree derived JOIN event e ON e.relates_to = derived.id\(EventSQL.replaced)WHERE +e.room_nid = ?2 \
+            SELECT \(EventSQL.columns), derived.steps + 1 FROM tree derived CROSS JOIN event e\(EventSQL.replaced)WHERE e.relates_to = derived.id AND +e.room_nid = ?2 \
             ORDER BY e.pos LIMIT 5000
             """
         private static let roots = "SELECT \(EventSQL.columns), derived.last FROM (SELECT thread, MAX(pos) AS last FROM event "
