@@ -7,8 +7,12 @@ import re
 import signal
 import socket
 import tarfile
+import threading
+import time
+import uuid
 
 import httpx
+import postgres
 import pytest
 
 from server import BINARY, ROOT, SERVER_NAME, Server, free_port, run
@@ -88,6 +92,19 @@ def test_a_second_server_on_the_same_data_is_refused():
         server.start()      # a crash leaves nothing behind that would have to be removed by hand
 
 
+def test_a_second_server_on_the_same_database_is_refused(tmp_path):
+    with postgres.database(f"acceptance_{uuid.uuid4().hex[:12]}") as url, Server(database=url) as server:
+        second = ["--data", str(tmp_path / "other"), "--database", url, "--listen", f"127.0.0.1:{free_port()}", "--server-name", SERVER_NAME]
+        for command in ("serve", "demo"):
+            done = run(command, *second, timeout=30)
+            assert done.returncode != 0 and "Another comptoir server runs on this PostgreSQL database" in done.stderr, done.stderr
+        done = run("user", "create", "ann", "--data", str(server.data), "--database", url, input="a long password\n")
+        assert done.returncode == 0, "commands that do not serve work beside a server"
+        assert server.register().token, "the first one goes on"
+        server.kill()
+        server.start()      # the lock goes with the process
+
+
 def test_another_server_name_is_refused():
     with Server() as server:
         server.register()
@@ -109,6 +126,49 @@ def test_a_signal_ends_it_cleanly(number):
             assert server.process.wait(15) == 0, server.tail()
         server.start()
         assert [e["content"]["body"] for e in person.history(room) if e["type"] == "m.room.message"] == ["last words"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_under_load_ends_it_cleanly_and_loses_nothing(number):
+    """Four people write and four wait for news when the signal comes: status 0, and all that was acknowledged is there."""
+    with Server() as server:
+        people = [server.register() for _ in range(4)]
+        rooms = [person.create_room() for person in people]
+        acknowledged: list[set[str]] = [set() for _ in people]
+        begun = threading.Barrier(9)
+
+        def write(n: int) -> None:
+            begun.wait()
+            for count in range(10_000):
+                try:
+                    acknowledged[n].add(people[n].send(rooms[n], f"{n}.{count}"))
+                except (httpx.TransportError, AssertionError):      # no answer, or refused because it ends
+                    return
+
+        def wait(n: int) -> None:
+            with httpx.Client(base_url=server.base, headers={"Authorization": f"Bearer {people[n].token}"}, timeout=60) as client:
+                since = client.get("/_matrix/client/v3/sync").json()["next_batch"]
+                begun.wait()
+                try:
+                    while True:
+                        since = client.get("/_matrix/client/v3/sync", params={"since": since, "timeout": 30_000}).json()["next_batch"]
+                except (httpx.TransportError, KeyError):
+                    return
+
+        threads = [threading.Thread(target=what, args=(n,)) for what in (write, wait) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        time.sleep(1)
+        server.signal(number)
+        assert server.process.wait(15) == 0, server.tail()
+        for thread in threads:
+            thread.join(20)
+            assert not thread.is_alive()
+        assert all(acknowledged)
+        server.start()
+        for person, room, sent in zip(people, rooms, acknowledged):
+            assert {e["event_id"] for e in person.history(room) if e["type"] == "m.room.message"} >= sent
 
 
 def test_the_data_directory_is_private():

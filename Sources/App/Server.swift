@@ -10,22 +10,25 @@ package final class Server: Sendable {
     package let router: Router
     private let features: Features
     private let http: HTTPServer?
-    private let claim: DataDirectory.Claim?
+    private let claim: Claim?
     private let jobs: [Task<Void, Never>]
     package var port: Int { http?.port ?? 0 }
+    /// Another server has taken the database while its connection was lost: this one was told to end.
+    package var wasReplaced: Bool { claim?.wasReplaced ?? false }
 
     /// Everything but the socket: opens the database, brings it up to date, starts the features.
     package static func open(_ config: Config, clock: any Clock = SystemClock(), entropy: any Entropy = SystemEntropy(), log: Logger) async throws -> Server {
-        try await Server(config, clock: clock, entropy: entropy, log: log, listen: false)
+        try await Server(config, clock: clock, entropy: entropy, log: log, claim: nil, listen: false)
     }
 
     /// Opens, and listens.
     package static func start(_ config: Config, clock: any Clock = SystemClock(), entropy: any Entropy = SystemEntropy(), log: Logger) async throws -> Server {
-        try await Server(config, clock: clock, entropy: entropy, log: log, listen: true)
+        try await Server(config, clock: clock, entropy: entropy, log: log, claim: try Claim(config, log), listen: true)
     }
 
     /// A server with the demo shop in it: filled when the database is empty, listening in any case.
     package static func startDemo(_ config: Config, log: Logger) async throws -> Server {
+        let claim = try Claim(config, log)
         let empty = try await open(config, log: log)
         let demo: Desk.Demo
         do { demo = try await empty.features.desk.seedDemo(empty.context) } catch {
@@ -36,14 +39,14 @@ package final class Server: Sendable {
         var config = config
         config.demoSignIns = demo.signIns
         config.startInbox = demo.inbox
-        return try await start(config, log: log)
+        return try await Server(config, clock: SystemClock(), entropy: SystemEntropy(), log: log, claim: claim, listen: true)
     }
 
-    private init(_ config: Config, clock: any Clock, entropy: any Entropy, log: Logger, listen: Bool) async throws {
+    private init(_ config: Config, clock: any Clock, entropy: any Entropy, log: Logger, claim: Claim?, listen: Bool) async throws {
         let features = Features(), all = features.all
         let location: Database.Location = config.databaseURL.map { .postgres(url: $0) } ?? .sqlite(path: config.dataDirectory + "/comptoir.db")
         try DataDirectory.prepare(config.dataDirectory)
-        claim = listen ? try DataDirectory.Claim(config.dataDirectory) : nil
+        self.claim = claim
         let db = try Database.open(location, migrations: all.flatMap(\.migrations))
         let context: Context
         do {

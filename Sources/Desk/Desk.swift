@@ -61,18 +61,29 @@ package struct Desk: Sendable {
     static func tick(_ c: Context, _ live: DeskLive) async throws {
         let now = c.clock.now
         live.expire(now: now)
-        let isDue = try await c.db.read { tx in
-            if try tx.exists("SELECT 1 FROM desk_conversation WHERE snoozed_until IS NOT NULL AND snoozed_until <= ?", now) { return true }
-            if try Dispatch.agentsWithWaiting(tx).contains(where: { try Agents.load(tx, $0).map { Dispatch.hasGone($0, live, now: now) } ?? true }) { return true }
-            return try tx.all("SELECT id FROM desk_agent WHERE availability <> 'offline'") { $0.text(0) }.contains { !live.isAlive($0, now: now) }
+        let seen = try await live.timers.look(c) { tx in
+            Timers(
+                nextSnooze: try tx.first("SELECT MIN(snoozed_until) FROM desk_conversation WHERE snoozed_until IS NOT NULL") { $0.intOrNil(0) } ?? nil,
+                served: try Dispatch.agentsWithWaiting(tx).map { try Agents.load(tx, $0) },
+                present: try tx.all("SELECT id FROM desk_agent WHERE availability <> 'offline'") { $0.text(0) })
         }
-        guard isDue else { return }
+        let isOwed = live.takeOwedRouting()
+        guard isOwed || seen.nextSnooze ?? .max <= now || seen.served.contains(where: { $0.map { Dispatch.hasGone($0, live, now: now) } ?? true })
+            || seen.present.contains(where: { !live.isAlive($0, now: now) }) else { return }
         try await c.db.write { tx in
             let unit = Unit(c, tx, live, actor: .system)
             try Conversations.wake(unit)
             try Agents.timeOut(unit)
             try Dispatch.settle(unit)
         }
+    }
+
+    /// What time can change, as the database has it.
+    struct Timers: Sendable {
+        let nextSnooze: Int64?
+        /// Agents of customers who wait.
+        let served: [Agent?]
+        let present: [String]
     }
 
     /// The first person of an empty desk: owner, with a brand and an inbox to begin with.

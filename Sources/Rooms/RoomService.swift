@@ -14,6 +14,8 @@ package final class RoomService: Sendable {
     let deletions = DeletionLog()
     let indexer = SearchIndex.Indexer()
     let sliding = SlidingSync()
+    private let nextExpiry = Lookout<Int64>()
+    private let purges = Lookout<[Purge.Order]>()
 
     package init() {}
 
@@ -30,9 +32,9 @@ package final class RoomService: Sendable {
     /// What is done by itself when its time has come.
     private var historyJobs: [Job] {
         [
-            Job("empty messages that destroy themselves", every: 1000) { try await SelfDestruction.run($0) },
+            Job("empty messages that destroy themselves", every: 1000) { [nextExpiry] c in try await SelfDestruction.run(c, nextExpiry) },
             Job("send delayed events", every: 250) { [delayed] c in try await delayed.run(c, self) },
-            Job("purge history", every: 500) { try await Purge.run($0) },
+            Job("purge history", every: 500) { [purges] c in try await Purge.run(c, purges) },
             Job("index for the search", every: 2000) { [indexer] in try await indexer.catchUp($0) },
             Job("delete what rooms no longer retain", every: 60_000) { [retention] in try await retention.run($0) },
         ]

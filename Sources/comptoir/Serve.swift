@@ -83,6 +83,7 @@ enum ServerProcess {
         await ending.wait()
         server.context.log.info("ending")
         await server.stop()
+        if server.wasReplaced { throw CommandFailure("Another comptoir server has taken the database.") }
     }
 
     /// The end that a signal asks for. The handler only writes a byte into a pipe: nothing else is safe in it.

@@ -40,7 +40,9 @@ struct Shop: Sendable {
     }
     @discardableResult
     func call(_ method: ServerKit.Method, _ path: String, as user: TestUser?, _ json: JSON? = nil, headers: Headers = [:]) async -> TestResponse {
-        await app.call(method, Self.base + path, as: user, json: json, headers: headers)
+        let answer = await app.call(method, Self.base + path, as: user, json: json, headers: headers)
+        Described.check(method, path, answer)
+        return answer
     }
     func conversation(_ id: String, as user: TestUser? = nil) async throws -> JSON { try await call(.get, "/conversations/\(id)", as: user ?? owner).expect(200) }
     func list(_ query: String, as user: TestUser? = nil) async throws -> [JSON] {

@@ -180,7 +180,7 @@ enum SystemText: String, Sendable, CaseIterable {
         case .assigned: Phrase(en: "\(by) assigned the conversation to \(to).", fr: "\(by) a confié la conversation à \(to).")
         case .assignedAutomatically: Phrase(en: "Assigned to \(to).", fr: "Attribuée à \(to).")
         case .requeued: Phrase(en: "\(by) put the conversation back into the queue.", fr: "\(by) a remis la conversation dans la file.")
-        case .requeuedOffline: Phrase(en: "\(from) is away: back into the queue.", fr: "\(from) est absent : retour dans la file.")
+        case .requeuedOffline: Phrase(en: "\(from) is not available: back into the queue.", fr: "\(from) n’est pas disponible : retour dans la file.")
         case .opened: Phrase(en: "\(by) opened the conversation.", fr: "\(by) a ouvert la conversation.")
         case .reopened: Phrase(en: "The customer wrote again: the conversation is open.", fr: "Le client a réécrit : la conversation est rouverte.")
         case .pending: Phrase(en: "\(by) is waiting for the customer.", fr: "\(by) attend une réponse du client.")

@@ -15,6 +15,7 @@ enum Dispatch {
             guard let agent = try Agents.load(unit.tx, agent) else { continue }
             try release(unit, agent.id, onlyLeft: !hasGone(agent, unit.live, now: unit.c.clock.now))
         }
+        try releaseReopened(unit)
         let waiting = try waiting(unit.tx)
         if !waiting.isEmpty {
             var agents = try Agents.all(unit.tx).filter(\.isActive).map { agent in
@@ -52,6 +53,18 @@ enum Dispatch {
             try Conversations.assign(system, conversation, to: nil, how: .requeuedOffline)
         }
     }
+    /// A customer who comes back after his conversation was resolved gets the agent he knows, if that one takes conversations and has room.
+    static func releaseReopened(_ unit: Unit) throws {
+        for (id, agent) in try unit.tx.all("""
+            SELECT c.id, c.assignee_id FROM desk_conversation c JOIN desk_inbox i ON i.id = c.inbox_id
+            WHERE c.status = 'open' AND c.waiting_since IS NOT NULL AND c.assignee_id IS NOT NULL AND COALESCE(c.joined_agent, '') <> c.assignee_id
+              AND i.assignment = 'automatic' ORDER BY c.number
+            """, row: { ($0.text(0), $0.text(1)) }) {
+            guard let agent = try Agents.load(unit.tx, agent), let conversation = try Conversations.load(unit.tx, id) else { continue }
+            let mayHaveHim = agent.availability == .online && agent.load <= agent.capacity && agent.sees(inbox: conversation.inboxID)
+            if !mayHaveHim { try Conversations.assign(unit.acting(as: .system), conversation, to: nil, how: .requeuedOffline) }
+        }
+    }
     /// The agent says that he goes: his waiting customers are released now, the others when they write again. Coming back ends that.
     static func leave(_ unit: Unit, _ agent: String, isLeaving: Bool) throws {
         if isLeaving {
@@ -82,7 +95,8 @@ enum Dispatch {
                 do {
                     try await c.db.write { tx in try settle(Unit(c, tx, live, actor: .system)) }
                 } catch {
-                    c.log.error("routing failed; tried again with the next change", metadata: ["error": "\(error)"])
+                    c.log.error("routing failed; tried again shortly", metadata: ["error": "\(error)"])
+                    live.oweRouting()
                 }
             }
         }

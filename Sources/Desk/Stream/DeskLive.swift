@@ -1,4 +1,5 @@
 import MatrixCore
+import ServerKit
 import Synchronization
 
 /// What the desk knows in memory only: who is connected, who types, who looks at what; and who must be woken.
@@ -44,8 +45,13 @@ package final class DeskLive: Sendable {
         var running = 0
         var seedTime: Int64?
         var isClosed = false
+        var owesRouting = false
     }
     private let state = Mutex(State())
+    let timers = Lookout<Desk.Timers>()
+    /// A routing failed after its cause was committed: the next look at the clock does it again.
+    func oweRouting() { state.withLock { $0.owesRouting = true } }
+    func takeOwedRouting() -> Bool { state.withLock { state in defer { state.owesRouting = false }; return state.owesRouting } }
     static let viewingLasts: Int64 = 45_000, typingLasts: Int64 = 30_000, contactLasts: Int64 = 120_000
     static let heartbeatLasts: Int64 = 60_000
     static let mostVolatile = 500

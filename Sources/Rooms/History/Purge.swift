@@ -11,6 +11,7 @@ import Store
 /// here, and a purge deletes it nevertheless: `delete_local_events` makes no difference.
 enum Purge {
     static let batch = 500
+    struct Order { let id: String, nid: Int64, end: Int64 }
     /// Where rows are deleted.
     static let tables = ["event", "room_state", "unread_highlight", "search_posting"]
 
@@ -27,9 +28,9 @@ enum Purge {
     }
 
     /// Works off the purges that were ordered.
-    static func run(_ c: Context) async throws {
-        let orders = try await c.db.read { tx in
-            try tx.all(SQL.active) { (id: $0.text(0), nid: $0.int(1), end: $0.int(2)) }
+    static func run(_ c: Context, _ orders: Lookout<[Order]>) async throws {
+        let orders = try await orders.look(c) { tx in
+            try tx.all(SQL.active) { Order(id: $0.text(0), nid: $0.int(1), end: $0.int(2)) }
         }
         guard !orders.isEmpty else { return }
         for order in orders {

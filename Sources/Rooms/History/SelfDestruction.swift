@@ -8,9 +8,9 @@ import Store
 enum SelfDestruction {
     static func time(_ content: JSONObject) -> Int64? { content["org.matrix.self_destruct_after"]?.intValue }
 
-    static func run(_ c: Context) async throws {
+    static func run(_ c: Context, _ next: Lookout<Int64>) async throws {
         let now = c.clock.now
-        guard try await c.db.read({ tx in try tx.exists(SQL.due, now, 1) }) else { return }
+        guard try await next.look(c, { tx in (try tx.first(SQL.next) { $0.intOrNil(0) } ?? nil) ?? .max }) <= now else { return }
         while try await c.db.write({ tx in
             let due = try tx.all(SQL.due, now, 100) { $0.int(0) }
             for pos in due {
@@ -26,9 +26,10 @@ enum SelfDestruction {
     enum SQL {
         static let insert = "INSERT INTO event_expiry (pos, at) VALUES (?, ?)"
         static let due = "SELECT pos FROM event_expiry WHERE at <= ? ORDER BY at LIMIT ?"
+        static let next = "SELECT MIN(at) FROM event_expiry"
         static let delete = "DELETE FROM event_expiry WHERE pos = ?"
         /// What it related to goes as well: an edit must not show what it said.
         static let empty = "UPDATE event SET content = CAST('{}' AS BLOB), relates_to = NULL, rel_type = NULL, thread = NULL, notifies = 0 WHERE pos = ?"
-        static let all = [insert, due, delete, empty]
+        static let all = [insert, due, next, delete, empty]
     }
 }

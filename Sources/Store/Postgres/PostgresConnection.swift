@@ -72,6 +72,12 @@ final class PostgresConnection: Connection {
 
     var isLost: Bool { PQstatus(connection) != CONNECTION_OK }
 
+    /// To wait on.
+    var socket: Int32? { isLost ? nil : PQsocket(connection) }
+
+    /// Reads what has come by itself, and notices the end of the connection by it.
+    func isStillThere() -> Bool { PQconsumeInput(connection) == 1 && !isLost }
+
     var isInTransaction: Bool {
         guard let connection, !isLost else { return false }
         switch PQtransactionStatus(connection) {

@@ -1,6 +1,7 @@
 import MatrixCore
 import ServerKit
 import Store
+import TestKit
 import Testing
 @testable import Desk
 
@@ -15,6 +16,13 @@ import Testing
     @Test func publicOnesAreTheOnesWithoutSignIn() {
         let open = Desk.routes.filter { $0.permission == nil }.map(\.path)
         #expect(open == OpenAPI.operations.filter(\.isPublic).map(\.path))
+    }
+    @Test(arguments: [
+        ("{\"items\":[{\"name\":\"a\",\"colour\":\"b\",\"uses\":1}]}", 0), ("{\"items\":[{\"name\":\"a\",\"colour\":\"b\"}]}", 1), ("{\"items\":[{\"name\":1,\"colour\":\"b\",\"uses\":1}]}", 1),
+        ("{\"items\":[{\"name\":\"a\",\"colour\":\"b\",\"uses\":1,\"secret\":1}]}", 1), ("{}", 1), ("[]", 1),
+    ]) func answersThatDifferFromTheDocumentAreFound(body: String, count: Int) {
+        let answer = TestResponse(Response(200, headers: ["Content-Type": "application/json"], body: .bytes(Array(body.utf8))))
+        #expect(Described.faults(.get, "/tags?x=y", answer).count == count)
     }
     @Test func everyReferenceLeadsSomewhere() {
         var missing: [String] = []

@@ -80,6 +80,30 @@ import Testing
         #expect(try await shop.conversation(id).string("assignee.id") == anna.id.rawValue)
     }
 
+    /// Resolving and coming back: the customer gets the agent he knows, unless that would make him wait while somebody else is free.
+    @Test func aReopenedConversationGoesBackToItsAgentWhereHeTakesAny() async throws {
+        let shop = try await Shop(), anna = try await shop.agent("anna", capacity: 1)
+        let (first, id, room) = try await shop.customer("un")
+        let karim = try await shop.agent("karim", capacity: 9)
+        func resolve() async throws { try await shop.call(.put, "/conversations/\(id)/status", as: shop.owner, ["status": "resolved"]).expect(200) }
+        func assignee() async throws -> String? { try await shop.conversation(id).string("assignee.id") }
+        try await resolve()
+        try await shop.send("encore", room: room, as: first.user)
+        #expect(try await assignee() == anna.id.rawValue)
+        // She has no room any more.
+        try await resolve()
+        let (_, other, _) = try await shop.customer("deux")
+        try await shop.call(.post, "/conversations/\(other)/take", as: anna, ["force": true]).expect(200)
+        try await shop.send("toujours là", room: room, as: first.user)
+        #expect(try await assignee() == karim.id.rawValue)
+        // He is having his lunch.
+        try await resolve()
+        try await shop.available(karim, "away")
+        try await shop.call(.put, "/conversations/\(other)/status", as: shop.owner, ["status": "resolved"]).expect(200)
+        try await shop.send("et encore", room: room, as: first.user)
+        #expect(try await assignee() == anna.id.rawValue)
+    }
+
     @Test func aManualInboxGivesNothingAway() async throws {
         let shop = try await Shop(), anna = try await shop.agent("anna")
         try await shop.call(.patch, "/inboxes/" + shop.inbox, as: shop.owner, ["assignment": "manual"]).expect(200)
@@ -109,6 +133,8 @@ import Testing
                 let status = ["resolved", "pending", "open"][random.below(3)]
                 try await shop.call(.put, "/conversations/\(customers[random.below(customers.count)].conversation)/status", as: shop.owner, ["status": .string(status)]).expect(200)
             case 5 where !customers.isEmpty: await shop.call(.post, "/conversations/\(customers[random.below(customers.count)].conversation)/take", as: agents[random.below(4)], ["force": true])
+            case 6 where random.below(3) == 0:
+                try await shop.call(.patch, "/agents/" + agents[random.below(4)].path, as: shop.owner, ["inboxes": random.below(3) == 0 ? [] : [.string(shop.inbox)]]).expect(200)
             case 6: try await shop.call(.patch, "/agents/" + agents[random.below(4)].path, as: shop.owner, ["capacity": .int(Int64(random.below(4)))]).expect(200)
             default:
                 shop.app.clock.advance(20_000)
@@ -123,6 +149,13 @@ import Testing
                 }
                 #expect(idle?.id == nil, "step \(step): \(conversation.id) waits while \(idle?.id ?? "") is free")
             }
+            // Nor does anybody wait for an agent who has gone.
+            try await shop.app.run(job: "desk.timers")
+            let (live, now) = (shop.desk.live, shop.app.clock.now)
+            let forsaken = try await shop.app.context.db.read { tx in
+                try Dispatch.agentsWithWaiting(tx).filter { id in try Agents.load(tx, id).map { Dispatch.hasGone($0, live, now: now) } ?? true }
+            }
+            #expect(forsaken == [], "step \(step)")
         }
     }
 }
