@@ -7,7 +7,7 @@ struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs a server with a demonstration shop in it: agents, customers, conversations with pictures.",
         discussion: """
-            Without --data everything lies in a temporary directory that is removed at the end; with --data it is kept, and filled only \
+            Without a data directory (--data, or 'data' in the settings) everything lies in a temporary directory that is removed at the end; otherwise it is kept, and filled only \
             the first time. It takes the same settings as 'serve'. Anyone may register, so that any Matrix app can be tried; it listens on \
             127.0.0.1 unless it is told otherwise. Not for real customers: the passwords are printed.
             """)
@@ -16,7 +16,7 @@ struct Demo: AsyncParsableCommand {
     func run() async throws {
         var config = try options.load()
         config.openRegistration = true
-        let isTemporary = options.data == nil
+        let isTemporary = config.dataDirectory == Config().dataDirectory && options.data == nil
         if isTemporary { config.dataDirectory = try Self.temporaryDirectory() }
         let directory = config.dataDirectory
         defer { if isTemporary { Files.remove(directory) } }
