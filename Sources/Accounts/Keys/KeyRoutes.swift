@@ -20,6 +20,8 @@ extension Accounts {
 
     private func uploadKeys(_ req: Request, _ c: Context) async throws -> Response {
         let user = req.user.userID, device = req.user.deviceID, body = try req.json()
+        // An application service acts for a user without a device unless it names one: such keys would be nobody's.
+        guard req.user.hasDevice else { throw MatrixError.forbidden("Keys belong to a device: name it with 'device_id'.") }
         let keys = try body.object("device_keys").map { (keys: JSONObject) throws(MatrixError) in try DeviceKeyRules.check(keys, user: user, device: device) }
         let once = try OneTimeKeyRules.parse(try body.object("one_time_keys") ?? [:])
         let fallback = try OneTimeKeyRules.parse(try body.object("fallback_keys") ?? [:])

@@ -98,6 +98,22 @@ struct IdentityTests {
         #expect(try await port.call(.get, path + "/event/" + Percent.encode(topic), as: port.ann).expect(200)["origin_server_ts"] == 77)
     }
 
+    @Test func keysAreUploadedForADeviceThatTheServiceNamesOnly() async throws {
+        let port = try await Port()
+        try await port.ghost("irc_bob")
+        let keys: JSON = ["one_time_keys": ["curve25519:AAA": "key"]]
+        for user in [nil, "irc_bob"] {
+            for body in [keys, [:]] {
+                #expect(try await port.call(.post, "/keys/upload", for: user, body).expect(403)["errcode"] == "M_FORBIDDEN")
+            }
+        }
+        #expect(await port.call(.put, "/devices/D", for: "irc_bob", [:]).status == 201)
+        for name in ["device_id", "org.matrix.msc3202.device_id"] {
+            let counts = try await port.call(.post, "/keys/upload?\(name)=D", for: "irc_bob", keys).expect(200)["one_time_key_counts"]
+            #expect(counts?["curve25519"] == 1)
+        }
+    }
+
     @Test func profilesOfItsUsersAreTheServicesToSet() async throws {
         let port = try await Port()
         try await port.ghost("irc_bob")
