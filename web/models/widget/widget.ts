@@ -315,6 +315,9 @@ export class WidgetModel {
   }
 
   async forget(): Promise<void> {
+    const had = this.session.visitor;
+    // Nothing more is asked in the name of a session that ends.
+    this.#client?.close();
     try {
       await this.session.forget();
       this.identityProblem.set(undefined);
@@ -322,6 +325,7 @@ export class WidgetModel {
       this.draft.set("");
       this.thanked.set(false);
     } catch (error) {
+      if (this.session.visitor) this.#follow(had, undefined);
       this.#tell(isPassing(error) ? t.peek().saveFailed : this.explain(error), true);
     }
   }
