@@ -10,8 +10,8 @@ struct Town {
     let app: TestApp
     let ann: TestUser, ben: TestUser, cleo: TestUser
 
-    init() async throws {
-        app = try await TestApp([accounts.feature, rooms.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts, companions: rooms))
+    init(backend: TestBackend = .preferred) async throws {
+        app = try await TestApp([accounts.feature, rooms.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts, companions: rooms), backend: backend)
         ann = try await app.register("ann")
         ben = try await app.register("ben")
         cleo = try await app.register("cleo")

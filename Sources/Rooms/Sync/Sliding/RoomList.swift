@@ -17,6 +17,8 @@ struct RoomList: Sendable {
         let isEncrypted: Bool
         let type: String?
         let joinedCount: Int64, invitedCount: Int64
+        /// Position of the last purge of the room's history.
+        let purgedPos: Int64
 
         var nid: Int64 { member.room }
         var isJoined: Bool { member.membership == "join" }
@@ -36,6 +38,7 @@ struct RoomList: Sendable {
             isEncrypted = !row.isNull(at + 7)
             type = row.textOrNil(at + 8)
             joinedCount = row.int(at + 9); invitedCount = row.int(at + 10)
+            purgedPos = row.int(at + 11)
         }
     }
 

@@ -43,6 +43,8 @@ struct SlidingReader {
         var config: RoomConfig
         var sent: ConnectionState.Room?
         var isFresh: Bool
+        /// A part of what the client knows, or of what came since, was deleted: to him that is a gap like any other.
+        var isPurged: Bool { !isFresh && entry.purgedPos > from }
         /// Up to where the client was told.
         var from: Int64
         var isExpanded: Bool
@@ -150,7 +152,7 @@ struct SlidingReader {
         for nid in looked {
             guard let room = taken.state.rooms[nid] else { continue }
             guard let entry = list.entries[nid] else { result.state.rooms[nid] = nil; continue }
-            if room.upTo == nil, sights[nid] == nil, entry.activity > since.position || entry.member.pos > since.position { result.state.rooms[nid]?.upTo = since.position }
+            if room.upTo == nil, sights[nid] == nil, max(entry.activity, entry.member.pos, entry.isJoined ? entry.purgedPos : 0) > since.position { result.state.rooms[nid]?.upTo = since.position }
         }
     }
 
@@ -184,7 +186,7 @@ struct SlidingReader {
                 room.isInitial = true
                 if isDirect { room.isDirect = true }
             } else if directChanged { room.isDirect = isDirect }
-            if isFresh || entry.lastPos > from || isExpanded || expansion != nil || hasReceipt || directChanged {
+            if isFresh || max(entry.lastPos, entry.purgedPos) > from || isExpanded || expansion != nil || hasReceipt || directChanged {
                 tasks.append(Task(entry: entry, sight: sight, config: config, sent: sent, isFresh: isFresh, from: from, isExpanded: isExpanded, expansion: expansion,
                                   hasReceipt: hasReceipt, room: room))
             }
@@ -225,8 +227,8 @@ struct SlidingReader {
         guard history.everJoined else {
             // An invite or knock that came to nothing: only the leave itself may be seen.
             room.requiredState = [json(leave)]
-            room.timeline = room.requiredState
-            room.live = 1
+            room.timeline = leave.isInTimeline ? room.requiredState : []
+            room.live = room.timeline.count
             return
         }
         // What there is between the client's last word and the end; the leave is the last event.
@@ -236,7 +238,7 @@ struct SlidingReader {
             .filter { history.canSee($0) && !ignored.hides($0) }
         let page = try Erasure.apply(c, tx, room: entry.nid, Array(events.prefix(limit).reversed()), history)
         room.timeline = page.map { json($0, membership: history.membership(at: $0.pos)) }
-        room.limited = events.count > limit
+        room.limited = events.count > limit || wasIn && entry.purgedPos > from
         room.live = since.map { since in page.count { $0.pos > since.position } } ?? 0
         if let first = page.first { room.prevBatch = PageToken(first.pos - 1).description }
         let state = wasIn ? try StateStore.changes(tx, room: entry.nid, after: from, to: member.pos) : try StateStore.all(tx, room: entry.nid, at: member.pos)
@@ -252,9 +254,10 @@ struct SlidingReader {
     private func tell(_ tx: ReadTx, _ tasks: [Task], _ result: inout Result) throws {
         guard !tasks.isEmpty else { return }
         let reader = RoomPages(c: c, tx: tx, user: user, ignored: try Ignored(c, tx, by: user), now: result.token.position)
-        let pages = try reader.pages(tasks.filter { $0.isFresh || $0.isExpanded || $0.entry.lastPos > $0.from }.map {
-            RoomPages.Wish(entry: $0.entry, after: $0.isFresh || $0.isExpanded ? 0 : $0.from, limit: $0.config.limit)
+        var pages = try reader.pages(tasks.filter { $0.isFresh || $0.isExpanded || $0.isPurged || $0.entry.lastPos > $0.from }.map {
+            RoomPages.Wish(entry: $0.entry, after: $0.isFresh || $0.isExpanded || $0.isPurged ? 0 : $0.from, limit: $0.config.limit)
         })
+        for task in tasks where task.isPurged { pages[task.entry.nid]?.limited = true }
         // State: all of it for rooms that are new or of which more is asked; elsewhere what has changed.
         let wide = tasks.filter { ($0.isFresh || $0.expansion != nil) && !$0.config.state.clauses.isEmpty }
         let states = try reader.states(wide.map(\.entry.nid))
@@ -295,7 +298,7 @@ struct SlidingReader {
             if task.isFresh || changed.contains(where: { $0.type == EventType.avatar }) { task.room.avatar = .some(task.entry.avatar) }
             if isNameless.contains(nid) { task.room.heroes = heroes[nid] ?? [] }
             if task.isFresh || task.entry.memberPos > task.from { (task.room.joinedCount, task.room.invitedCount) = (task.entry.joinedCount, task.entry.invitedCount) }
-            if task.isFresh || task.hasReceipt || task.entry.lastPos > task.from {
+            if task.isFresh || task.hasReceipt || task.isPurged || task.entry.lastPos > task.from {
                 let unread = tasks.count > 8 ? counts[nid] ?? [:] : try Unread.counts(tx, room: nid, user)
                 task.room.notifications = unread.values.reduce(0) { $0 + $1.notifications }
                 task.room.highlights = unread.values.reduce(0) { $0 + $1.highlights }

@@ -16,7 +16,7 @@ package enum SlidingSQL {
     // The list of rooms
     private static let selectEntry = """
         SELECT \(MembershipSQL.columns), r.room_id, r.last_pos, r.bump_pos, r.member_pos, r.state_pos, s.name, s.avatar_url, s.encryption, \
-        s.room_type, s.joined_count, s.invited_count FROM membership m JOIN room r ON r.room_nid = m.room_nid \
+        s.room_type, s.joined_count, s.invited_count, r.purged_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
         JOIN room_summary s ON s.room_nid = m.room_nid
         """ + " "
     static let entries = selectEntry + "WHERE m.user_id = ? AND m.forgotten = 0"

@@ -199,6 +199,48 @@ import Testing
         #expect(cleo.counts["all"] == 0)
     }
 
+    /// What was deleted is a gap like any other: the client drops what it had and gets what is left, in sight or back in sight.
+    @Test(arguments: TestBackend.available) func aPurgeIsAGap(backend: TestBackend) async throws {
+        let town = try await Town(backend: backend)
+        let (id, path) = try await town.room(of: town.ann, with: town.ben)
+        for n in 1...4 { try await town.say("m\(n)", path, as: town.ben) }
+        let newest = try await town.room(of: town.ann).path
+        var inSight = SlidingClient(user: town.ann), outside = SlidingClient(user: town.ann, name: "narrow")
+        try await inSight.sync(town.app)
+        try await outside.sync(town.app)
+        try await town.say("up", newest, as: town.ann)
+        try await outside.sync(town.app, SlidingClient.everything(0...0))
+        #expect(Town.bodies(inSight.last["rooms"]?[id]?["timeline"]) == ["m1", "m2", "m3", "m4"])
+        try await inSight.sync(town.app)
+
+        let room = RoomID(trusted: id)
+        let nid = try await town.app.context.db.write { tx in
+            let head = try #require(try RoomStore.head(tx, room))
+            try tx.run(Purge.SQL.order, "purge", head.nid, head.lastPos, Int64(0))
+            return head.nid
+        }
+        try await town.app.run(job: "purge history")
+        try await outside.sync(town.app, SlidingClient.everything(0...0))
+        #expect(outside.last["rooms"]?[id] == nil)
+        try await inSight.sync(town.app)
+        try await outside.sync(town.app)
+        for client in [inSight, outside] {
+            let told = client.last["rooms"]?[id]
+            #expect(told?["initial"] == nil && told?["limited"] == true && told?["num_live"] == 0 && told?["notification_count"] == 1)
+            #expect(Town.bodies(told?["timeline"]) == ["m4"] && told?["timeline"]?.arrayValue?.count == 1)
+            #expect(client.rooms[id]?.events.count == 1)
+        }
+        // State that outlives its time is state, and in no timeline; the purge is told once.
+        var fresh = SlidingClient(user: town.ann, name: "fresh")
+        try await fresh.sync(town.app, SlidingClient.everything(limit: 50))
+        #expect(Town.bodies(fresh.last["rooms"]?[id]?["timeline"]) == ["m4"] && fresh.last["rooms"]?[id]?["timeline"]?.arrayValue?.count == 1)
+        #expect(fresh.rooms[id]?.state.keys.contains { $0.hasPrefix("m.room.create") } == true)
+        #expect(inSight.differences(from: fresh) == [])
+        try await inSight.sync(town.app)
+        #expect(inSight.last["rooms"] == [:])
+        #expect(try town.app.context.db.readNow { try EventStore.page($0, room: nid, newestFirst: true, limit: 50).count } == 1)
+    }
+
     @Test func nobodySubscribesToARoomThatIsNotHis() async throws {
         let town = try await Town()
         let (id, _) = try await town.room(of: town.ann)
