@@ -19,7 +19,7 @@ struct Features {
 
     var ports: Ports {
         var ports = Ports(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, media: media, preferences: accounts,
-                          companions: rooms, push: push, notices: rooms)
+                          push: push, notices: rooms)
         ports.bridges = appservice
         ports.lookup = rooms
         return ports

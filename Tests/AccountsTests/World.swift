@@ -12,7 +12,7 @@ struct World {
     let app: TestApp
 
     init(config change: (inout Config) -> Void = { _ in }) async throws {
-        app = try await TestApp([accounts.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, companions: rooms), config: change)
+        app = try await TestApp([accounts.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, lookup: rooms), config: change)
     }
 
     var c: Context { app.context }
@@ -37,7 +37,7 @@ struct World {
 }
 
 /// Rooms that are lists of members, and a note of what was asked of them.
-final class ListedRooms: RoomWriting, RoomReading, Companions {
+final class ListedRooms: RoomWriting, RoomReading, RoomLookup {
     private struct State {
         var members: [RoomID: Set<UserID>] = [:]
         var profileChanges: [UserID] = []
@@ -84,6 +84,10 @@ final class ListedRooms: RoomWriting, RoomReading, Companions {
             return near.sorted()
         }
     }
+    func exists(_ tx: ReadTx, room: RoomID) throws -> Bool { false }
+    func room(_ tx: ReadTx, alias: RoomAlias) throws -> RoomID? { nil }
+    func aliases(_ tx: ReadTx, room: RoomID) throws -> [RoomAlias] { [] }
+    func events(_ c: Context, _ tx: ReadTx, at positions: [Int64]) throws -> [[UInt8]] { [] }
     func companions(_ tx: ReadTx, of user: UserID, among others: Set<UserID>) throws -> Set<UserID> { others.intersection(try neighbours(tx, of: user)) }
     /// By replaying the list of what happened.
     func encounters(_ tx: ReadTx, of user: UserID, after position: Int64, rooms: Set<RoomID>?) throws -> Encounters {

@@ -47,9 +47,8 @@ struct Port {
         let parsed = try registrations.map { try Registration.parse(Array($0.utf8), file: "test.yaml") }
         services = AppService(parsed)
         line = FakeLine()
-        var ports = Ports.testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts, companions: rooms)
+        var ports = Ports.testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts, lookup: rooms)
         ports.bridges = services
-        ports.lookup = rooms
         app = try await TestApp([accounts.feature, rooms.feature, services.feature], ports: ports, backend: backend, outbound: line)
         ann = try await app.register("ann")
     }

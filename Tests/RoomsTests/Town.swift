@@ -11,7 +11,7 @@ struct Town {
     let ann: TestUser, ben: TestUser, cleo: TestUser
 
     init(backend: TestBackend = .preferred) async throws {
-        app = try await TestApp([accounts.feature, rooms.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts, companions: rooms), backend: backend)
+        app = try await TestApp([accounts.feature, rooms.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts, lookup: rooms), backend: backend)
         ann = try await app.register("ann")
         ben = try await app.register("ben")
         cleo = try await app.register("cleo")

@@ -8,11 +8,13 @@ extension Ports {
     package static func testing(
         sessions: any SessionChecking = OpenSessions(), users: any UserDirectory = NoUsers(), rooms: any RoomWriting = NoRooms(),
         timelines: any RoomReading = NoTimelines(), media: any MediaStoring = NoMedia(),
-        preferences: any Preferences = NoPreferences(), companions: any Companions = NoCompanions(),
+        preferences: any Preferences = NoPreferences(), lookup: any RoomLookup = NoRoomLookup(),
         push: any PushRules = DefaultRulesOnly(), notices: any Notices = NoNotices()
     ) -> Ports {
-        Ports(sessions: sessions, users: users, rooms: rooms, timelines: timelines, media: media, preferences: preferences, companions: companions,
-              push: push, notices: notices)
+        var ports = Ports(sessions: sessions, users: users, rooms: rooms, timelines: timelines, media: media, preferences: preferences,
+                          push: push, notices: notices)
+        ports.lookup = lookup
+        return ports
     }
 }
 
@@ -94,13 +96,6 @@ package struct NoTimelines: RoomReading {
     package func neighbours(_ tx: ReadTx, of user: UserID) throws -> [UserID] { [] }
     package func receipts(_ tx: ReadTx, room: RoomID) throws -> [(user: UserID, event: EventID, position: Int64, timestamp: Int64)] { [] }
     package func typing(room: RoomID) -> [UserID] { [] }
-}
-
-/// Nobody meets anybody.
-package struct NoCompanions: Companions {
-    package init() {}
-    package func companions(_ tx: ReadTx, of user: UserID, among others: Set<UserID>) throws -> Set<UserID> { [] }
-    package func encounters(_ tx: ReadTx, of user: UserID, after position: Int64, rooms: Set<RoomID>?) throws -> Encounters { Encounters() }
 }
 
 /// Keeps nothing and gives a repeatable address.

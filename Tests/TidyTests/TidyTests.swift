@@ -90,6 +90,22 @@ import Testing
         #expect(!seen.isEmpty)
     }
 
+    /// A port that grows becomes a feature by another name.
+    @Test func portsAreFewAndSmall() {
+        var ports = 0
+        for file in SourceTree.files(under: ["Sources/ServerKit/Ports"], kinds: ["swift"]) {
+            let text = String(decoding: file.text, as: UTF8.self)
+            for block in text.components(separatedBy: "\npackage protocol ").dropFirst() {
+                let name = block.prefix { $0 != ":" && $0 != " " }, body = block.components(separatedBy: "\n}")[0]
+                let methods = body.components(separatedBy: "\n").filter { $0.hasPrefix("    func ") || $0.hasPrefix("    @discardableResult func ") }.count
+                #expect(methods <= 8, "\(name) has \(methods) methods")
+            }
+            let members = text.components(separatedBy: "package struct Ports: Sendable {").dropFirst().first?.components(separatedBy: "    package init")[0] ?? ""
+            ports += members.components(separatedBy: "package var ").count - 1
+        }
+        #expect((6...10).contains(ports), "there are \(ports) ports")
+    }
+
     /// A long source file without a test of the same path is suspicious, not wrong: the slice may test it elsewhere.
     @Test func testsMirrorTheSourcesByPath() {
         let tests = Set(Self.swift.map(\.path))

@@ -44,10 +44,10 @@ enum DeviceLists {
             if unsure.remove(user) != nil { changed.insert(user) }
             try tx.each(DeviceListSQL.noted, user, from) { changed.insert(UserID(trusted: $0.text(0))) }
         }
-        if !unsure.isEmpty { changed.formUnion(try c.ports.companions.companions(tx, of: user, among: unsure)) }
+        if !unsure.isEmpty { changed.formUnion(try c.ports.lookup.companions(tx, of: user, among: unsure)) }
         var parted: Set<UserID> = []
         if rooms?.isEmpty != true {
-            let encounters = try c.ports.companions.encounters(tx, of: user, after: from, rooms: rooms)
+            let encounters = try c.ports.lookup.encounters(tx, of: user, after: from, rooms: rooms)
             changed.formUnion(encounters.met)
             parted = encounters.parted
         }

@@ -6,7 +6,7 @@ package import Store
 /// Spec: https://spec.matrix.org/latest/client-server-api/#tracking-the-device-list-for-a-user
 ///
 /// Invariants: nobody is named to someone who never was in the room; what is told may be more than what changed, never less.
-extension RoomService: Companions {
+extension RoomService {
     /// Below these figures single look-ups are cheaper than reading all neighbours, or all rooms.
     private static let fewPeople = 16, fewRooms = 8
 

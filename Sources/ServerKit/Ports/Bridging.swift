@@ -71,13 +71,18 @@ package struct NoBridges: Bridging {
     package func take(_ c: Context, _ tx: WriteTx, toDevice event: JSONObject, user: UserID, device: DeviceID) throws -> Bool { false }
 }
 
-/// Owned by Rooms: what those need who look at rooms from outside, whatever the members may see.
+/// Owned by Rooms: what those need who look at rooms from outside, whatever the members may see; and who knows whom by sharing a room, or does so no
+/// longer (docs/decisions/0010).
 package protocol RoomLookup: Sendable {
     func exists(_ tx: ReadTx, room: RoomID) throws -> Bool
     func room(_ tx: ReadTx, alias: RoomAlias) throws -> RoomID?
     func aliases(_ tx: ReadTx, room: RoomID) throws -> [RoomAlias]
     /// Events at these change positions in client format, `room_id` included, oldest first. Those that are gone are left out.
     func events(_ c: Context, _ tx: ReadTx, at positions: [Int64]) throws -> [[UInt8]]
+    /// Of `others`, those who share a joined room with `user` now.
+    func companions(_ tx: ReadTx, of user: UserID, among others: Set<UserID>) throws -> Set<UserID>
+    /// What membership has changed between people since `position`. `rooms`: where to look; nil when it is not known.
+    func encounters(_ tx: ReadTx, of user: UserID, after position: Int64, rooms: Set<RoomID>?) throws -> Encounters
 }
 
 package struct NoRoomLookup: RoomLookup {
@@ -86,6 +91,8 @@ package struct NoRoomLookup: RoomLookup {
     package func room(_ tx: ReadTx, alias: RoomAlias) throws -> RoomID? { nil }
     package func aliases(_ tx: ReadTx, room: RoomID) throws -> [RoomAlias] { [] }
     package func events(_ c: Context, _ tx: ReadTx, at positions: [Int64]) throws -> [[UInt8]] { [] }
+    package func companions(_ tx: ReadTx, of user: UserID, among others: Set<UserID>) throws -> Set<UserID> { [] }
+    package func encounters(_ tx: ReadTx, of user: UserID, after position: Int64, rooms: Set<RoomID>?) throws -> Encounters { Encounters() }
 }
 
 extension Request {

@@ -10,15 +10,14 @@ package struct Ports: Sendable {
     package var timelines: any RoomReading
     package var media: any MediaStoring
     package var preferences: any Preferences
-    package var companions: any Companions
     package var push: any PushRules
     package var notices: any Notices
     package var bridges: any Bridging = NoBridges()
     package var lookup: any RoomLookup = NoRoomLookup()
     package init(sessions: any SessionChecking, users: any UserDirectory, rooms: any RoomWriting, timelines: any RoomReading, media: any MediaStoring,
-                 preferences: any Preferences, companions: any Companions, push: any PushRules, notices: any Notices) {
+                 preferences: any Preferences, push: any PushRules, notices: any Notices) {
         self.sessions = sessions; self.users = users; self.rooms = rooms; self.timelines = timelines; self.media = media
-        self.preferences = preferences; self.companions = companions; self.push = push; self.notices = notices
+        self.preferences = preferences; self.push = push; self.notices = notices
     }
 }
 
@@ -190,14 +189,6 @@ package protocol RoomReading: Sendable {
     func receipts(_ tx: ReadTx, room: RoomID) throws -> [(user: UserID, event: EventID, position: Int64, timestamp: Int64)]
     /// Who is typing now (memory).
     func typing(room: RoomID) -> [UserID]
-}
-
-/// Owned by Rooms: who knows whom by sharing a room, and who does so no longer (docs/decisions/0010).
-package protocol Companions: Sendable {
-    /// Of `others`, those who share a joined room with `user` now.
-    func companions(_ tx: ReadTx, of user: UserID, among others: Set<UserID>) throws -> Set<UserID>
-    /// What membership has changed between people since `position`. `rooms`: where to look; nil when it is not known.
-    func encounters(_ tx: ReadTx, of user: UserID, after position: Int64, rooms: Set<RoomID>?) throws -> Encounters
 }
 
 package struct Encounters: Sendable, Hashable {

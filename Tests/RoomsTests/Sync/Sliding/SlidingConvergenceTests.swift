@@ -11,7 +11,7 @@ struct SlidingConvergenceTests {
     @Test(arguments: TestBackend.available, [11, 12, 13, 14] as [UInt64]) func stepsLeadToTheFreshState(backend: TestBackend, seed: UInt64) async throws {
         let accounts = Accounts(), rooms = RoomService()
         let app = try await TestApp([accounts.feature, rooms.feature],
-                                    ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts, companions: rooms), backend: backend, seed: seed)
+                                    ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts, lookup: rooms), backend: backend, seed: seed)
         let chance = SeededEntropy(seed &* 7919)
         func roll(_ n: Int) -> Int { Int(chance.bytes(2).reduce(0) { $0 << 8 | UInt32($1) }) % n }
         var clients: [SlidingClient] = []
