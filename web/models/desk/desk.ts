@@ -104,6 +104,7 @@ export class DeskModel {
   readonly now: Signal<number>;
 
   #server = new Map<string, Conversation>();
+  #turns = new Map<string, Promise<void>>();
   #patches = new Map<string, Patch[]>();
   /** How many messages a conversation had when I read it last. */
   #readCount = new Map<string, number>();
@@ -569,8 +570,14 @@ export class DeskModel {
       if (left.length > 0) this.#patches.set(id, left);
       else this.#patches.delete(id);
     };
+    // One change of a conversation after the other: the next one goes by the version that this one makes.
+    const previous = this.#turns.get(id);
+    const asked = previous ? previous.then(ask) : ask();
+    const turn = asked.then(() => undefined, () => undefined);
+    this.#turns.set(id, turn);
+    turn.then(() => this.#turns.get(id) === turn && this.#turns.delete(id));
     try {
-      const answer = await ask();
+      const answer = await asked;
       settle();
       this.put(answer);
       this.#redraw(id);
@@ -614,19 +621,22 @@ export class DeskModel {
   }
 
   async assign(id: string, agent: string | null): Promise<boolean> {
-    const before = this.#server.get(id);
+    // As it is shown, with what I have just done to it.
+    const before = this.conversations.peek().get(id);
+    const isAsSeen = (c: Conversation | undefined) => c?.assignee?.id === before?.assignee?.id && c?.status === before?.status;
     const to = agent === null ? null : this.agents.peek().find((a) => a.id === agent);
     const ref = to ? { id: to.id, name: to.public_name, picture: to.picture } : null;
     const patch = agent === null ? { assignee: null } : { assignee: ref };
     const ask = async () => {
       try {
-        return await this.api.assign(id, agent, before?.version);
+        const current = this.#server.get(id);
+        return await this.api.assign(id, agent, isAsSeen(current) ? current?.version : before?.version);
       } catch (error) {
         const now = error instanceof ApiError && error.code === "conflict"
           ? error.body.conversation as Conversation | undefined
           : undefined;
         // It only grew by a message: what I saw about who has it still holds.
-        if (now && now.assignee?.id === before?.assignee?.id && now.status === before?.status) {
+        if (now && isAsSeen(now)) {
           return await this.api.assign(id, agent, now.version);
         }
         throw error;

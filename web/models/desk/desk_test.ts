@@ -44,6 +44,7 @@ class Desk {
   down = false;
   reset = false;
   loseAnswers = 0;
+  conflicts = 0;
   refuse: { status: number; body: Record<string, unknown> } | undefined;
   asked: string[] = [];
 
@@ -113,6 +114,15 @@ class Desk {
       }
       if (action === "take") return answer(this.change(c.id, { assignee: { id: annaId, name: "Anna", picture: null } }));
       if (action === "status") return answer(this.change(c.id, { status: body.status }));
+      if (action === "assign") {
+        if (new Headers(init.headers).get("if-match") !== `"${c.version}"`) {
+          this.conflicts++;
+          return answer({ code: "conflict", conversation: c, detail: "changed" }, 409);
+        }
+        const to = body.agent === null ? null : { id: body.agent, name: "Karim", picture: null };
+        return answer(this.change(c.id, { assignee: to }));
+      }
+      if (action === "priority") return answer(this.change(c.id, { priority: body.priority }));
       if (action === "tags") {
         const match = new Headers(init.headers).get("if-match");
         if (match !== `"${c.version}"`) return answer({ code: "conflict", conversation: c, detail: "changed" }, 409);
@@ -337,6 +347,24 @@ Deno.test({
     assert.equal(await desk.changeTags("c1", { add: "mine" }), true);
     assert.deepEqual(server.conversations.get("c1")?.tags, ["a", "theirs", "mine"]);
     assert.deepEqual(desk.conversations().get("c1")?.tags, ["a", "theirs", "mine"]);
+    await end();
+  },
+});
+
+Deno.test({
+  name: "quick changes of one conversation do not conflict with each other",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const server = new Desk();
+    server.put(conversation("c1"));
+    const { desk, end } = await boot(server);
+    await until(() => desk.conversations().has("c1"), "the list");
+    const done = await Promise.all([desk.take("c1"), desk.setPriority("c1", "urgent"), desk.assign("c1", karimId)]);
+    assert.deepEqual(done, [true, true, true]);
+    assert.equal(server.conflicts, 0);
+    assert.equal(server.conversations.get("c1")?.assignee?.id, karimId);
+    assert.equal(desk.conversations().get("c1")?.priority, "urgent");
     await end();
   },
 });
