@@ -42,7 +42,7 @@ class People:
         context = self.browser.new_context(**(settings | options))
         context.grant_permissions(["camera", "microphone", "notifications", "clipboard-read", "clipboard-write"])
         context.set_default_timeout(15_000)
-        context.on("console", lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None)
+        context.on("console", lambda m: self.problems.append(f"console: {m.text} {m.location.get('url', '')}") if m.type == "error" else None)
         context.on("weberror", lambda e: self.problems.append(f"script: {e.error}"))
         self.contexts.append(context)
         return context
