@@ -128,6 +128,19 @@ export class Outbox {
     this.sent.emit({ item, eventId });
   }
 
+  /** Resolves when nothing is on its way: all has left, was refused, or waits for the network. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => this.#stopped || this.#pause !== undefined || this.#list.every((i) => i.state === "failed");
+      if (done()) return resolve();
+      const off = this.changed.on(() => {
+        if (!done()) return;
+        off();
+        resolve();
+      });
+    });
+  }
+
   /** Goes on now: something was added, or the network is back. */
   wake(): void {
     this.#pause?.abort();
@@ -138,6 +151,7 @@ export class Outbox {
     this.#stopped = true;
     this.#unwake();
     this.#pause?.abort();
+    this.changed.emit();
   }
 
   get #prefix(): string {
@@ -180,10 +194,11 @@ export class Outbox {
       await this.#drop(item);
     } catch (error) {
       if (isPassing(error) || isAbort(error)) {
-        this.#change(item, { state: "waiting" });
         const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
         this.#pause = new AbortController();
+        this.#change(item, { state: "waiting" });
         await this.#clock.sleep(asked ?? backoff(item.tries - 1, 500, 15_000), this.#pause.signal).catch(() => undefined);
+        this.#pause = undefined;
         return;
       }
       const refused = error instanceof ApiError ? error : undefined;

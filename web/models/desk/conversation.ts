@@ -275,6 +275,11 @@ export class ConversationModel {
     if (body !== "") await this.#outbox.add({ type: "message", content: { kind: "text", body } });
   }
 
+  /** What I have written is with the server, or cannot get there now; undefined if nothing is on its way. */
+  sending(): Promise<void> | undefined {
+    return this.echoes.peek().some((e) => e.state !== "failed") ? this.#outbox.settled() : undefined;
+  }
+
   retry(key: string): void {
     void this.#outbox.retry(key);
   }

@@ -570,9 +570,10 @@ export class DeskModel {
       if (left.length > 0) this.#patches.set(id, left);
       else this.#patches.delete(id);
     };
-    // One change of a conversation after the other: the next one goes by the version that this one makes.
-    const previous = this.#turns.get(id);
-    const asked = previous ? previous.then(ask) : ask();
+    // One change of a conversation after the other: the next one goes by the version that this one makes. A reply that is just
+    // leaving goes first as well: whether the customer still waits decides about what follows it.
+    const previous = this.#turns.get(id), sending = this.#models.get(id)?.sending();
+    const asked = previous || sending ? Promise.all([previous, sending]).then(ask) : ask();
     const turn = asked.then(() => undefined, () => undefined);
     this.#turns.set(id, turn);
     turn.then(() => this.#turns.get(id) === turn && this.#turns.delete(id));

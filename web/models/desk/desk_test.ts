@@ -352,6 +352,33 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a reply that is just leaving goes before the change that follows it",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const server = new Desk();
+    server.put(conversation("c1"));
+    const { desk, end } = await boot(server);
+    await until(() => desk.conversations().has("c1"), "the list");
+    const model = desk.model("c1");
+    await model.ready();
+    model.draft().set("Bonjour");
+    const sent = model.send();
+    assert.equal(await desk.assign("c1", karimId), true);
+    await sent;
+    const changes = server.asked.filter((a) => a.startsWith("POST /conversations/c1/") && /messages|assign/.test(a));
+    assert.deepEqual(changes, ["POST /conversations/c1/messages", "POST /conversations/c1/assign"]);
+    // Without a network neither waits for the other: the change says that it could not be made.
+    server.down = true;
+    model.draft().set("Encore");
+    await model.send();
+    assert.equal(await desk.assign("c1", null), false);
+    server.down = false;
+    await end();
+  },
+});
+
+Deno.test({
   name: "quick changes of one conversation do not conflict with each other",
   sanitizeOps: false,
   sanitizeResources: false,
