@@ -8,13 +8,8 @@ import collections
 import json
 import sys
 
-OLD = "rooms of version 1 or 2, whose events have ids of their own kind: versions 3 to 12 are there"
 # (directory or file, words of the test's name, why)
 REASONS = [
-    ("32room-versions", "", OLD),
-    ("30room-create", "", OLD + "; the other tests of the file wait for the one that makes such a room"),
-    ("60version_upgrade", "", OLD + "; the tests upgrade to version 2 (to version 9 they pass)"),
-    ("42tags", "copied to the new room", OLD),
     ("17peeking", "", "peeking by sync (MSC2753) was never accepted; world-readable rooms can be looked into by `/events` and `/messages`"),
     ("34room-messages", "", "asks for events before the first one of a room; leaving `prev_batch` out satisfies it and breaks others"),
     ("15lazy-members", "", "says of itself that it should fail, and contradicts another test of the suite"),

@@ -62,11 +62,15 @@ package struct AuthCandidate: Sendable {
     /// Nil for a create event without one.
     package var roomID: RoomID?
     package var prevEvents: [EventID]
+    /// The event's own id and, of a redaction, the event that goes. Only ``RoomVersion/guardsRedactions`` looks at them.
+    package var eventID: EventID?
+    package var redacts: EventID?
     /// The servers that have validly signed the event. The caller has checked the signatures; the rules ask who signed.
     package var signers: Set<String>
 
     package init(
-        type: String, stateKey: String?, sender: UserID, content: JSONObject, roomID: RoomID?, prevEvents: [EventID], signers: Set<String>? = nil
+        type: String, stateKey: String?, sender: UserID, content: JSONObject, roomID: RoomID?, prevEvents: [EventID], eventID: EventID? = nil,
+        redacts: EventID? = nil, signers: Set<String>? = nil
     ) {
         self.type = type
         self.stateKey = stateKey
@@ -74,6 +78,8 @@ package struct AuthCandidate: Sendable {
         self.content = content
         self.roomID = roomID
         self.prevEvents = prevEvents
+        self.eventID = eventID
+        self.redacts = redacts
         self.signers = signers ?? [sender.server]
     }
 }
@@ -84,7 +90,7 @@ package struct AuthFailure: Error, Hashable, CustomStringConvertible {
     package enum Rule: String, Sendable {
         case create, authEvents, room, federation, aliases, malformedMember, unsignedAuthorisation, join, banned, notInvited, restrictedJoin, invite
         case thirdPartyInvite, alreadyMember, leave, kick, unban, ban, knock, unknownMembership
-        case notJoined, power, stateKeyOwner, powerLevelsFormat, powerLevelsCreator, powerLevelsChange
+        case notJoined, power, stateKeyOwner, redaction, powerLevelsFormat, powerLevelsCreator, powerLevelsChange
     }
     package let rule: Rule
     package let message: String

@@ -43,6 +43,11 @@ package enum EventAuth {
             let current = state.event(EventType.powerLevels, "")?.content.objectValue
             try PowerLevelsAuth.check(new: event.content, current: current, sender: event.sender, power: power, create: create, version: version)
         }
+        if event.type == EventType.redaction, version.guardsRedactions, !levels.canRedact(event.sender) {
+            guard let own = event.eventID?.server, let other = event.redacts?.server, own.sameBytes(as: other) else {
+                throw AuthFailure(rule: .redaction, message: "You don't have permission to redact events of other servers")
+            }
+        }
     }
 
     /// Of an event from elsewhere: are its `auth_events` those it should have?

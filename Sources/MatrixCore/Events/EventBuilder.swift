@@ -32,10 +32,22 @@ package struct EventBuilder: Sendable {
     package var depth: Int64
     package var prevEvents: [EventID]
     package var authEvents: [EventID]
+    /// What the versions with opaque ids need, and no other may have.
+    package var opaque: Opaque?
+
+    /// The event's own id, and the reference hashes (unpadded base64) of the events it refers to.
+    package struct Opaque: Sendable {
+        package var id: EventID
+        package var hashes: [EventID: String]
+        package init(id: EventID, hashes: [EventID: String]) {
+            self.id = id
+            self.hashes = hashes
+        }
+    }
 
     package init(
         version: RoomVersion, roomID: RoomID?, type: String, stateKey: String? = nil, sender: UserID, content: JSONObject, redacts: EventID? = nil,
-        originServerTS: Int64, depth: Int64, prevEvents: [EventID], authEvents: [EventID]
+        originServerTS: Int64, depth: Int64, prevEvents: [EventID], authEvents: [EventID], opaque: Opaque? = nil
     ) {
         self.version = version
         self.roomID = roomID
@@ -48,6 +60,7 @@ package struct EventBuilder: Sendable {
         self.depth = depth
         self.prevEvents = prevEvents
         self.authEvents = authEvents
+        self.opaque = opaque
     }
 
     /// - Throws: `.tooLarge` beyond 65,536 bytes for the event or 255 for a field; `.notCanonical` for floats and too large integers.
@@ -58,7 +71,8 @@ package struct EventBuilder: Sendable {
         let contentBytes = try encode(content)
         let frame = EventFrame(
             roomID: version.hasRoomID(type) ? roomID : nil, type: type, stateKey: stateKey, sender: sender,
-            redacts: version.modernRedaction ? nil : redacts, originServerTS: originServerTS, depth: depth, prevEvents: prevEvents, authEvents: authEvents)
+            redacts: version.modernRedaction ? nil : redacts, originServerTS: originServerTS, depth: depth, prevEvents: prevEvents, authEvents: authEvents,
+            opaque: opaque)
 
         var out: [UInt8] = []
         out.reserveCapacity(contentBytes.count + 768)
@@ -76,7 +90,7 @@ package struct EventBuilder: Sendable {
         }
         out.removeAll(keepingCapacity: true)
         frame.withoutRedacts.write(content: essential, hash: hash, signatures: nil, into: &out)
-        let eventID = EventFormat.eventID(referenceHash: SHA256.hash(out), version: version)
+        let eventID = opaque?.id ?? EventFormat.eventID(referenceHash: SHA256.hash(out), version: version)
         let signatures = key.signatures(out)
 
         return BuiltEvent(
@@ -90,6 +104,7 @@ package struct EventBuilder: Sendable {
 
     private func checkFields() throws(EventError) {
         precondition(roomID != nil || !version.hasRoomID(type), "an event of an existing room needs the room's id")
+        precondition((opaque != nil) == (version.eventIDs == .opaque), "opaque ids are of versions 1 and 2")
         let fields = [("type", type), ("state_key", stateKey ?? ""), ("sender", sender.rawValue), ("room_id", roomID?.rawValue ?? "")]
         for (name, value) in fields where value.utf8.count > EventFormat.largestField { throw .tooLarge(name) }
         for (name, value) in [("depth", depth), ("origin_server_ts", originServerTS)] where !CanonicalLimits.integers.contains(value) { throw .tooLarge(name) }
@@ -131,7 +146,8 @@ package struct BuiltEvent: Sendable {
     package var prevEvents: [EventID] { frame.prevEvents }
     package var authEvents: [EventID] { frame.authEvents }
 
-    /// What clients do not see, as one JSON object: `auth_events`, `depth`, `hashes`, `prev_events`, `signatures` and, before version 11, `redacts`.
+    /// What clients do not see, as one JSON object: `auth_events`, `depth`, `hashes`, `prev_events`, `signatures`, before version 11 `redacts` and
+    /// before version 3 `event_id`.
     /// With the other fields it makes the event again: ``StoredEvent/pdu(version:)``.
     package var rest: [UInt8] {
         var out: [UInt8] = []
@@ -167,6 +183,7 @@ struct EventFrame: Sendable {
     var depth: Int64
     var prevEvents: [EventID]
     var authEvents: [EventID]
+    var opaque: EventBuilder.Opaque?
 
     /// A redacted event has no top-level `redacts` in the versions that put it there.
     var withoutRedacts: EventFrame {
@@ -177,16 +194,17 @@ struct EventFrame: Sendable {
 
     func write(content: [UInt8], hash: String?, signatures: [UInt8]?, into out: inout [UInt8]) {
         JSONWriter.ascii("{\"auth_events\":", &out)
-        Self.ids(authEvents, &out)
+        references(authEvents, &out)
         JSONWriter.ascii(",\"content\":", &out)
         out.append(contentsOf: content)
         JSONWriter.ascii(",\"depth\":", &out)
         JSONWriter.integer(depth, &out)
+        Self.member(",\"event_id\":", opaque?.id.rawValue, &out)
         if let hash { Self.hashes(hash, &out) }
         JSONWriter.ascii(",\"origin_server_ts\":", &out)
         JSONWriter.integer(originServerTS, &out)
         JSONWriter.ascii(",\"prev_events\":", &out)
-        Self.ids(prevEvents, &out)
+        references(prevEvents, &out)
         Self.member(",\"redacts\":", redacts?.rawValue, &out)
         Self.member(",\"room_id\":", roomID?.rawValue, &out)
         Self.member(",\"sender\":", sender.rawValue, &out)
@@ -201,12 +219,13 @@ struct EventFrame: Sendable {
 
     func writeRest(hash: String, signatures: [UInt8], into out: inout [UInt8]) {
         JSONWriter.ascii("{\"auth_events\":", &out)
-        Self.ids(authEvents, &out)
+        references(authEvents, &out)
         JSONWriter.ascii(",\"depth\":", &out)
         JSONWriter.integer(depth, &out)
+        Self.member(",\"event_id\":", opaque?.id.rawValue, &out)
         Self.hashes(hash, &out)
         JSONWriter.ascii(",\"prev_events\":", &out)
-        Self.ids(prevEvents, &out)
+        references(prevEvents, &out)
         Self.member(",\"redacts\":", redacts?.rawValue, &out)
         JSONWriter.ascii(",\"signatures\":", &out)
         out.append(contentsOf: signatures)
@@ -230,12 +249,23 @@ struct EventFrame: Sendable {
         JSONWriter.string(value, &out)
     }
 
-    private static func ids(_ ids: [EventID], _ out: inout [UInt8]) {
+    /// A list of ids; before version 3 of pairs, `[id, {"sha256": hash}]`.
+    /// https://spec.matrix.org/latest/rooms/v1/#event-format
+    private func references(_ ids: [EventID], _ out: inout [UInt8]) {
         JSONWriter.ascii("[", &out)
         var first = true
         for id in ids {
             if first { first = false } else { JSONWriter.ascii(",", &out) }
+            guard let opaque else {
+                JSONWriter.string(id.rawValue, &out)
+                continue
+            }
+            JSONWriter.ascii("[", &out)
             JSONWriter.string(id.rawValue, &out)
+            JSONWriter.ascii(",{\"sha256\":", &out)
+            guard let hash = opaque.hashes[id] else { preconditionFailure("a reference without its hash") }
+            JSONWriter.string(hash, &out)
+            JSONWriter.ascii("}]", &out)
         }
         JSONWriter.ascii("]", &out)
     }

@@ -16,12 +16,20 @@ package enum EventFormat {
         SHA256.hash(try bytes(Redaction.pdu(event, version: version).filter { $0.key != "signatures" }, version))
     }
 
-    package static func eventID(_ event: JSONObject, version: RoomVersion) throws(CanonicalError) -> EventID {
-        eventID(referenceHash: try referenceHash(event, version: version), version: version)
+    /// Nil when an event of the versions that carry the id has none, or a malformed one.
+    package static func eventID(_ event: JSONObject, version: RoomVersion) throws(CanonicalError) -> EventID? {
+        if version.eventIDs == .opaque { return EventID(event["event_id"]) }
+        return eventID(referenceHash: try referenceHash(event, version: version), version: version)
     }
 
+    /// A new id for an event of the versions that do not make it of the hash.
+    /// - Parameter random: 18 letters or digits.
+    package static func opaqueID(random: String, server: String) -> EventID { EventID(trusted: "$\(random):\(server)") }
+
+    /// - Precondition: the version makes ids of hashes.
     static func eventID(referenceHash hash: [UInt8], version: RoomVersion) -> EventID {
         switch version.eventIDs {
+        case .opaque: preconditionFailure("an event of version \(version.id) carries its id")
         case .standardBase64: EventID(trusted: "$" + Base64.encode(hash))
         case .urlSafeBase64: EventID(trusted: "$" + Base64.encodeURLSafe(hash))
         }

@@ -1,8 +1,10 @@
 /// What a room version changes, as data: one row a version, no code that asks "is it at least 7?".
 /// https://spec.matrix.org/latest/rooms/
 package struct RoomVersion: Sendable, Hashable {
-    package enum EventIDs: Sendable { case standardBase64, urlSafeBase64 }
-    package enum StateResolution: Sendable { case v2, v2_1 }
+    /// `opaque`: an id that the sender's server made up, written in the event; events are referred to by id and reference hash. Later ids are
+    /// the reference hash itself.
+    package enum EventIDs: Sendable { case opaque, standardBase64, urlSafeBase64 }
+    package enum StateResolution: Sendable { case v1, v2, v2_1 }
     /// Which values a power level may have. `anyNumber` takes floats (truncated) and strings, `integerOrString` no floats.
     package enum PowerLevelValues: Sendable { case anyNumber, integerOrString, integer }
 
@@ -14,6 +16,9 @@ package struct RoomVersion: Sendable, Hashable {
     package let strictJSON: Bool
     /// `m.room.aliases` has an authorization rule and survives redaction.
     package let aliasesAreSpecial: Bool
+    /// A redaction is refused unless its sender has the power or is of the server whose event goes. Later versions let it into the room and
+    /// leave to ``Redaction/isAllowed(by:of:levels:localServer:)`` whether it has an effect.
+    package let guardsRedactions: Bool
     /// Changing `notifications` in the power levels asks for power as changing `events` does.
     package let guardsNotificationLevels: Bool
     package let knocking: Bool
@@ -31,7 +36,7 @@ package struct RoomVersion: Sendable, Hashable {
     package let creatorsOutrank: Bool
 
     /// Every version this server can read and check.
-    package static let all: [RoomVersion] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"].map(row)
+    package static let all: [RoomVersion] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"].map(row)
     /// Versions in which rooms can be made here.
     package static var supported: [RoomVersion] { all }
     /// The version of new rooms, where neither the client nor the configuration says another.
@@ -44,14 +49,15 @@ package struct RoomVersion: Sendable, Hashable {
 
     /// The table: each version is the one before it and these changes.
     private static func row(_ id: String) -> RoomVersion {
-        let number = Int(id) ?? 3
+        let number = Int(id) ?? 1
         return RoomVersion(
             id: id,
-            eventIDs: number >= 4 ? .urlSafeBase64 : .standardBase64,
-            stateResolution: number >= 12 ? .v2_1 : .v2,
+            eventIDs: number >= 4 ? .urlSafeBase64 : number == 3 ? .standardBase64 : .opaque,
+            stateResolution: number >= 12 ? .v2_1 : number >= 2 ? .v2 : .v1,
             powerLevelValues: number >= 10 ? .integer : number >= 6 ? .integerOrString : .anyNumber,
             strictJSON: number >= 6,
             aliasesAreSpecial: number < 6,
+            guardsRedactions: number < 3,
             guardsNotificationLevels: number >= 6,
             knocking: number >= 7,
             restrictedJoins: number >= 8,

@@ -72,6 +72,9 @@ package struct EventID: MatrixID {
         guard IDGrammar.isOpaque(rawValue, sigil: "$") else { return nil }
         self.rawValue = rawValue
     }
+
+    /// The server in an id of the room versions 1 and 2; nil of later ones, which are hashes.
+    package var server: String? { rawValue.contains(":") ? IDGrammar.server(rawValue) : nil }
 }
 
 /// `#localpart:server`.

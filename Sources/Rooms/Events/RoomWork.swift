@@ -65,7 +65,8 @@ final class RoomWork {
         let candidate = AuthCandidate(type: EventType.create, stateKey: "", sender: creator, content: content, roomID: id, prevEvents: [])
         do throws(AuthFailure) { try EventAuth.check(event: candidate, state: RoomStateMap(), version: version) } catch { throw refusal(error) }
         var builder = EventBuilder(version: version, roomID: id, type: EventType.create, stateKey: "", sender: creator, content: content,
-                                   originServerTS: timestamp ?? c.clock.now, depth: 1, prevEvents: [], authEvents: [])
+                                   originServerTS: timestamp ?? c.clock.now, depth: 1, prevEvents: [], authEvents: [],
+                                   opaque: version.eventIDs == .opaque ? .init(id: OpaqueIDs.newID(c), hashes: [:]) : nil)
         var event = try build(builder, c)
         // Two equal create events of the same millisecond would be one room: the later one is a millisecond later.
         while try RoomStore.head(tx, event.roomID) != nil {
@@ -132,12 +133,18 @@ final class RoomWork {
             if key.type == EventType.member || key.type == EventType.thirdPartyInvite { state.others.append(event) }
         }
         let prevEvents = [EventID(trusted: head.lastEvent)]
-        let candidate = AuthCandidate(type: draft.type, stateKey: draft.stateKey, sender: draft.sender, content: draft.content, roomID: head.id, prevEvents: prevEvents)
+        var opaque: EventBuilder.Opaque?
+        if version.eventIDs == .opaque {
+            opaque = .init(id: OpaqueIDs.newID(c), hashes: try OpaqueIDs.hashes(tx, room: head, version: version, of: Set(authEvents + prevEvents)))
+        }
+        let candidate = AuthCandidate(type: draft.type, stateKey: draft.stateKey, sender: draft.sender, content: draft.content, roomID: head.id,
+                                      prevEvents: prevEvents, eventID: opaque?.id, redacts: draft.redacts)
         do throws(AuthFailure) { try EventAuth.check(event: candidate, state: state, version: version) } catch { throw Self.refusal(error) }
 
         let event = try Self.build(
             EventBuilder(version: version, roomID: head.id, type: draft.type, stateKey: draft.stateKey, sender: draft.sender, content: draft.content,
-                         redacts: draft.redacts, originServerTS: draft.timestamp ?? c.clock.now, depth: head.depth + 1, prevEvents: prevEvents, authEvents: authEvents), c)
+                         redacts: draft.redacts, originServerTS: draft.timestamp ?? c.clock.now, depth: head.depth + 1, prevEvents: prevEvents, authEvents: authEvents,
+                         opaque: opaque), c)
         var previous: Previous?
         if let stateKey = draft.stateKey {
             previous = try tx.first(WorkSQL.previous, head.nid, draft.type, stateKey) { Previous(pos: $0.int(0), id: $0.text(1), sender: $0.text(2), content: $0.bytes(3)) }

@@ -22,6 +22,8 @@ enum EventFixtures {
     struct Row: Sendable, CustomStringConvertible {
         let version: String, name: String, contentHash: String, eventID: String, signature: String, size: Int
         var description: String { "\(name) in version \(version)" }
+        /// A version whose events carry their id.
+        var isOpaque: Bool { version == "1" || version == "2" }
     }
 
     static let rows: [Row] = table.split(separator: "\n").map { line in
@@ -29,8 +31,30 @@ enum EventFixtures {
         return Row(version: cells[0], name: cells[1], contentHash: cells[2], eventID: cells[3], signature: cells[4], size: Int(cells[5]) ?? 0)
     }
 
-    /// version, event, content hash, event id, signature, size of the signed event in canonical JSON
+    /// version, event, content hash, event id (before version 3 the reference hash), signature, size of the signed event in canonical JSON
     private static let table = """
+        1 message l1EAPbzWXYBeBTUCjyYppeTrrNeMOqs2TiwnW/LqeHQ XhR2t0e9xMu3o4ycG1uL659VidbP7CqAibHQ2txTM8c vwAHzZCmrtoRMk/Cq6Qh3KfMVRAFuDyXFnEsR4Cd66gZj8nZqgF0QeIFs6R7/pjCo4QtpuUwHZr1MpxzH8lbAw 718
+        1 emptyMessage 6e6iTvt9r/ZA5vLjFIoBfEOzpLLXIex3PQHRWre3+Es vF5gpPbX2LINikrPfinxczeW0jrbuqWzhqrIjQbcTSU H9L43+OoR3geZ8EjrnBk4OtLks0H5Yd0bCu4tDMmRU86h1IUn2PkIm/Ugf6HWRGU/kGwLvj5ExctUG1CBAsGAQ 583
+        1 member ynzV0/2Qaz9QcfUA4IGv6ahCWD0G2XUecJ2YsoJkee0 mUFWQTzlTqaFWxgeOg2ow6z/rc3Ibl4Go7A0CXGo8G0 v2AhVj81Z27EE+5LJ2zMiSm3mOGx58Y43vQXmPzEuANt75lzExtxTca3oertEn0sSPwXe0JEwe/KeQPNNbqICA 835
+        1 memberWithUnsignedThirdPartyInvite 0d6yNShQoB/OooWMOZZawWevNBgQaIa4aEx6e75skeQ 4t0JIA3vWhvmVlprvKm/9yKxMjX484bFomxWJDR8NK4 wWzXPL/tQ8PQuAaXWzOogPT13HljjNdJO2BJ+6E6iEqkvistTuJp8DnHbc+bXdYzMYxNwdhdxFmjuUB5NPxyBw 682
+        1 create jlrhEaMf2jTMid4a/ODDshwLTo2hZiyW9NUVaCc1Tuk fDZDKJoufqOe7uJZZWHHCRu4+vdZwHkhhXshymNLp7o buL6agG4mHfJu0EmWLejQigdesGiVxff53eyw09CS2mdFTVJV1YDEIKdMmKtAE5hHVUe+qdFp15ACl2c64N6Bg 517
+        1 joinRules 3qNSQZbh7nv7Vso0qA2h08jol3u6I20SmRyuYJzHhsg NuF9zjQizkqK9jwLplPt13O5xa0mE3P/RJuc+y2M55c cBLQYr6neNGTXAftlVWXLg+zK4Dqih1O3/Zgqx8Y+np2XOzJU/S0zYuecEyG3e+ZgpJYCjPF1DtRg7TYcoW4Cw 709
+        1 powerLevels bs0btgJn6KRTqxb57i05IWz3OBQIOI0X5ndMWoKqzFU PjjdyCUZlPFz50LpIFjnbO9TqupVRJdFNW+FNRx93ds swu08Evxn+Ljg7fxFgag236KGsBQ35cscKI29l4NwuemK/ygjmU6zdz4Gdgj31aAO+jDgs3V164zF+PjygtcCA 788
+        1 historyVisibility NAhG1jDE43lqvurJyFvTrDbdkSkHUx2uLrcO4/yv5dU L+SZadtvUhkVp0wxRcDGnZzl8q0srQwTodg7W5MBow4 ctt/nESO5dvpAvepZWQC++EXmvZT24Ho6pkZL+77c7H2PLcF5ghgUapik2ibSeL+JzQ92mki/he+bG+jZ8wwDg 661
+        1 aliases po9ZvxGo10psM/H6tSoqw93ce7LcYCq1gK/zpxPdavI +Cy5nEeU0LWICPYURJxDCPstU/XUumtpCtWRbzj1ckU 6VqhEaybkb2L9Izw77AI/ovT1sG6i0sPiZA1Ue0nbx7EhSVoNQyzW0K5y3GgeVl74VF9gBx8VHbDdLomEwjoDg 650
+        1 redaction 1KoOLfXIctvr0YsAK+E6Bpj9Gy25M6fV4nGVgvqPCPo NKdkeSKj6r5q8fiGgymZx9yYr5Aj0Jj3ZyzP0tj/K70 fCOHmv6qAiLDiOqzte/2O1wnBn8qqNrAZaCkaNYhzuDqwKH5du169eNXjTsEqyP4Z7eF1JzCFafNvMWYEITCCw 696
+        1 oldTopLevelKeys 5PMQe9OBiICVbuYMRJ3KDC52XpWZHqQIadIZDJae+1s /Rl0P3vV1qT0wt6BjFaL55AYZxSbpuMyeL5lKUG+0AA c9ED2YS+eVg5gKgXj9pwduZbozun7lBJ02lOkBXPX1VJrfy9Mh8uSUlWeVT5VULH36o7TdTJzUCuxVIQVYb/DQ 682
+        2 message l1EAPbzWXYBeBTUCjyYppeTrrNeMOqs2TiwnW/LqeHQ XhR2t0e9xMu3o4ycG1uL659VidbP7CqAibHQ2txTM8c vwAHzZCmrtoRMk/Cq6Qh3KfMVRAFuDyXFnEsR4Cd66gZj8nZqgF0QeIFs6R7/pjCo4QtpuUwHZr1MpxzH8lbAw 718
+        2 emptyMessage 6e6iTvt9r/ZA5vLjFIoBfEOzpLLXIex3PQHRWre3+Es vF5gpPbX2LINikrPfinxczeW0jrbuqWzhqrIjQbcTSU H9L43+OoR3geZ8EjrnBk4OtLks0H5Yd0bCu4tDMmRU86h1IUn2PkIm/Ugf6HWRGU/kGwLvj5ExctUG1CBAsGAQ 583
+        2 member ynzV0/2Qaz9QcfUA4IGv6ahCWD0G2XUecJ2YsoJkee0 mUFWQTzlTqaFWxgeOg2ow6z/rc3Ibl4Go7A0CXGo8G0 v2AhVj81Z27EE+5LJ2zMiSm3mOGx58Y43vQXmPzEuANt75lzExtxTca3oertEn0sSPwXe0JEwe/KeQPNNbqICA 835
+        2 memberWithUnsignedThirdPartyInvite 0d6yNShQoB/OooWMOZZawWevNBgQaIa4aEx6e75skeQ 4t0JIA3vWhvmVlprvKm/9yKxMjX484bFomxWJDR8NK4 wWzXPL/tQ8PQuAaXWzOogPT13HljjNdJO2BJ+6E6iEqkvistTuJp8DnHbc+bXdYzMYxNwdhdxFmjuUB5NPxyBw 682
+        2 create jlrhEaMf2jTMid4a/ODDshwLTo2hZiyW9NUVaCc1Tuk fDZDKJoufqOe7uJZZWHHCRu4+vdZwHkhhXshymNLp7o buL6agG4mHfJu0EmWLejQigdesGiVxff53eyw09CS2mdFTVJV1YDEIKdMmKtAE5hHVUe+qdFp15ACl2c64N6Bg 517
+        2 joinRules 3qNSQZbh7nv7Vso0qA2h08jol3u6I20SmRyuYJzHhsg NuF9zjQizkqK9jwLplPt13O5xa0mE3P/RJuc+y2M55c cBLQYr6neNGTXAftlVWXLg+zK4Dqih1O3/Zgqx8Y+np2XOzJU/S0zYuecEyG3e+ZgpJYCjPF1DtRg7TYcoW4Cw 709
+        2 powerLevels bs0btgJn6KRTqxb57i05IWz3OBQIOI0X5ndMWoKqzFU PjjdyCUZlPFz50LpIFjnbO9TqupVRJdFNW+FNRx93ds swu08Evxn+Ljg7fxFgag236KGsBQ35cscKI29l4NwuemK/ygjmU6zdz4Gdgj31aAO+jDgs3V164zF+PjygtcCA 788
+        2 historyVisibility NAhG1jDE43lqvurJyFvTrDbdkSkHUx2uLrcO4/yv5dU L+SZadtvUhkVp0wxRcDGnZzl8q0srQwTodg7W5MBow4 ctt/nESO5dvpAvepZWQC++EXmvZT24Ho6pkZL+77c7H2PLcF5ghgUapik2ibSeL+JzQ92mki/he+bG+jZ8wwDg 661
+        2 aliases po9ZvxGo10psM/H6tSoqw93ce7LcYCq1gK/zpxPdavI +Cy5nEeU0LWICPYURJxDCPstU/XUumtpCtWRbzj1ckU 6VqhEaybkb2L9Izw77AI/ovT1sG6i0sPiZA1Ue0nbx7EhSVoNQyzW0K5y3GgeVl74VF9gBx8VHbDdLomEwjoDg 650
+        2 redaction 1KoOLfXIctvr0YsAK+E6Bpj9Gy25M6fV4nGVgvqPCPo NKdkeSKj6r5q8fiGgymZx9yYr5Aj0Jj3ZyzP0tj/K70 fCOHmv6qAiLDiOqzte/2O1wnBn8qqNrAZaCkaNYhzuDqwKH5du169eNXjTsEqyP4Z7eF1JzCFafNvMWYEITCCw 696
+        2 oldTopLevelKeys 5PMQe9OBiICVbuYMRJ3KDC52XpWZHqQIadIZDJae+1s /Rl0P3vV1qT0wt6BjFaL55AYZxSbpuMyeL5lKUG+0AA c9ED2YS+eVg5gKgXj9pwduZbozun7lBJ02lOkBXPX1VJrfy9Mh8uSUlWeVT5VULH36o7TdTJzUCuxVIQVYb/DQ 682
         3 message 8QTtWxcJ5WoJOwn/VRr2ZwDM0oyYY783OWbGb6dUPVc $ylmPbewMtCNKTmYzafiIkXf1tgdZdlzmnf1VwnnDGb0 yqMQtxCt0+AQSEGBYNOS1tJQPfKuonx3eP+UCFc631xdzEr6ORFhqDq3nmYdX1KuZa7ybM5D3IwJU/eJRcZBAw 612
         3 emptyMessage V6Y6htMeVURy1A7K4gu37c4z5zNdL7QO1xK5CUNghSU $wBkhAaLrg+DNBsVhSz/smo1QPujEYynzCMHhCFSpD/s Yj82qN+wa2Hxe0nYKHHe3P1VU0SYHTENTuurD5p1cdChwrSW7s6rNdQtdWsdKU679RRO73M9hrQggE9OlLD5BA 477
         3 member rRZ+1KiLYiO3ULZrwm6wEy6kDBdhzix7qrAa/DI3C8w $tzExvKT91k+37qjI4H5lSZIqJofcSKluSvQwI+Irkz4 kymwUAlIwdp7MUARHMDbMORJAH40zeknom9ir76a/TYPg8N2S7WuMTDRX45cCe2W+ILzkh6U3jLT9PFp2Y0BBA 729

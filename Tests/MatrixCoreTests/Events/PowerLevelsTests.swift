@@ -144,8 +144,8 @@ import Testing
     }
 
     @Test func versions() throws {
-        #expect(RoomVersion.all.map(\.id) == (3...12).map(String.init))
-        #expect(RoomVersion.named("1") == nil)
+        #expect(RoomVersion.all.map(\.id) == (1...12).map(String.init))
+        #expect(RoomVersion.named("0") == nil)
         #expect(RoomVersion.named("13") == nil)
         #expect(RoomVersion.named("") == nil)
         #expect(RoomVersion.standard.id == "12")

@@ -12,7 +12,7 @@ struct UpgradeTests {
     }
     private func event(_ room: Room, _ type: String) async throws -> JSON { try await room.call(.get, "/state/\(type)?format=event").expect(200) }
 
-    @Test(arguments: ["3", "6", "9", "10", "11"])
+    @Test(arguments: ["1", "2", "3", "6", "9", "10", "11"])
     func theRoomsPointAtEachOther(version: String) async throws {
         let house = try await House()
         let old = try await house.create(["preset": "public_chat", "name": "Shop", "topic": "Tea", "room_version": "5"])
@@ -143,7 +143,7 @@ struct UpgradeTests {
         let events = try old.events().count
         try await old.call(.post, "/upgrade", as: house.bob, ["new_version": "10"]).expect(403, "M_FORBIDDEN")
         try await old.call(.post, "/upgrade", as: house.carol, ["new_version": "10"]).expect(403, "M_FORBIDDEN")
-        for version in ["1", "2", "13", "my_bad_version"] { try await old.call(.post, "/upgrade", ["new_version": .string(version)]).expect(400, "M_UNSUPPORTED_ROOM_VERSION") }
+        for version in ["0", "13", "my_bad_version"] { try await old.call(.post, "/upgrade", ["new_version": .string(version)]).expect(400, "M_UNSUPPORTED_ROOM_VERSION") }
         try await old.call(.post, "/upgrade", [:]).expect(400, "M_MISSING_PARAM")
         try await old.call(.post, "/upgrade", ["new_version": 10]).expect(400, "M_BAD_JSON")
         try await old.call(.post, "/upgrade", ["new_version": "12", "additional_creators": ["x"]]).expect(400, "M_INVALID_PARAM")
