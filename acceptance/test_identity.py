@@ -202,3 +202,52 @@ def test_a_provider_that_is_not_there_is_an_error_and_a_bad_file_stops_the_start
     path.write_text("{}")
     with pytest.raises(RuntimeError, match="oidc_providers is not valid"):
         Server(config=f"oidc_providers = {path}\n").start()
+
+
+def test_what_stays_unread_is_mailed_once_across_a_crash_and_ends_by_one_click(certificate):
+    mailbox, port = Mailbox(), free_port()
+    smtp = mail_server(mailbox, port, certificate)
+    smtp.start()
+    try:
+        with Server(config=mail_settings(port) + "mail_notification_delay = 1s\n") as server:
+            ada, bob = server.register("ada"), server.register("bob")
+            proof = bob.call("POST", f"{V3}/account/3pid/email/requestToken", {"client_secret": "one", "email": "bob@example.org", "send_attempt": 1})
+            assert httpx.get(link_of(mailbox.wait(1))).status_code == 200
+            auth = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "bob"}, "password": bob.password}
+            bob.call("POST", f"{V3}/account/3pid/add", {"sid": proof["sid"], "client_secret": "one", "auth": auth})
+            pusher = {"kind": "email", "app_id": "m.email", "pushkey": "bob@example.org", "app_display_name": "Mail", "device_display_name": "Bob", "lang": "fr", "data": {}}
+            refused = bob.call("POST", f"{V3}/pushers/set", pusher | {"pushkey": "eve@example.org"}, expect=400)
+            assert refused["errcode"] == "M_THREEPID_NOT_FOUND"
+            bob.call("POST", f"{V3}/pushers/set", pusher)
+
+            room = ada.create_room(preset="public_chat", name="Épicerie")
+            bob.join(room)
+            ada.send(room, "Les œufs sont <b>frais</b> ?")
+            server.kill()    # nothing is mailed yet, and only the database knows that something will be
+            server.start()
+            mail = mailbox.wait(2)
+            assert mail["To"] == "bob@example.org" and mail["Subject"].startswith("Message non lu de ada")
+            plain, rich = mail.get_body(("plain",)).get_content(), mail.get_body(("html",)).get_content()
+            assert "Épicerie" in plain and "Les œufs sont <b>frais</b> ?" in plain and "Les œufs sont &lt;b&gt;frais&lt;/b&gt; ?" in rich
+            stop = mail["List-Unsubscribe"].strip("<>")
+            assert stop.startswith(server.base) and stop in plain and mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+            server.kill()    # what has been mailed is not mailed again
+            server.start()
+            read = ada.send(room, "lu")
+            bob.call("POST", f"{V3}/rooms/{room}/receipt/m.read/{read}", {})
+            ada.send(room, "pas lu")
+            last = mailbox.wait(3).get_body(("plain",)).get_content()
+            assert "pas lu" in last and "œufs" not in last
+
+            page = httpx.get(stop, headers={"Accept-Language": "fr"})
+            assert page.status_code == 200 and "Voulez-vous" in page.text
+            assert len(bob.call("GET", f"{V3}/pushers")["pushers"]) == 1
+            assert httpx.post(stop, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+            assert bob.call("GET", f"{V3}/pushers")["pushers"] == []
+            ada.send(room, "personne ne le saura")
+            time.sleep(2.5)
+            assert len(mailbox.mails) == 3
+            assert not server.crashed()
+    finally:
+        smtp.stop()

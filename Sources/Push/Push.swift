@@ -12,19 +12,28 @@ package import Store
 package final class Push: Sendable {
     let watch = Watch()
     let gateway: Gateway
+    let digests: Digests
 
-    package init() { gateway = Gateway(watch) }
+    package init() {
+        gateway = Gateway(watch)
+        digests = Digests()
+    }
 
     package var feature: Feature {
-        let watch = watch, gateway = gateway
+        let watch = watch, gateway = gateway, digests = digests
         return Feature(
-            "push", migrations: [PushRuleStore.schema, Pushers.schema], routes: ruleRoutes + pusherRoutes,
+            "push", migrations: [PushRuleStore.schema, Pushers.schema, DigestStore.schema], routes: ruleRoutes + pusherRoutes + unsubscribeRoutes,
             sync: [PushRulesSync(watch: watch)],
-            jobs: [Job("push.send", every: 200) { c in if gateway.hasWork(c.clock.now) { try await gateway.run(c) } }],
+            jobs: [
+                Job("push.send", every: 200) { c in if gateway.hasWork(c.clock.now) { try await gateway.run(c) } },
+                Job("push.mail", every: 1000) { c in if digests.hasWork(c.clock.now) { try await digests.run(c) } },
+                digests.outbox.job,
+            ],
             start: { c in
                 try await c.db.read { tx in
                     try watch.load(tx)
                     try gateway.load(tx)
+                    try digests.load(c, tx)
                 }
             })
     }
@@ -40,10 +49,13 @@ extension Push: PushRules {
     }
 
     package func notify(_ c: Context, _ tx: WriteTx, room: RoomID, event: EventID, position: Int64, _ verdicts: [(user: UserID, verdict: PushVerdict)]) throws {
-        let now = c.clock.now, gateway = gateway
+        let now = c.clock.now, gateway = gateway, digests = digests
         for (user, verdict) in verdicts where watch.hasPusher(user) {
             try Pushers.queue(tx, user: user, position: position, room: room, event: event, tweaks: verdict.tweaks, now: now)
-            tx.afterCommit { gateway.wake(user) }
+            tx.afterCommit {
+                gateway.wake(user)
+                digests.expect(user, at: now + c.config.mailNotificationDelay)
+            }
         }
     }
 
@@ -65,6 +77,13 @@ extension Push: PushRules {
     package func sessionsEnded(_ c: Context, _ tx: WriteTx, user: UserID, devices: [DeviceID]) throws {
         guard watch.hasPusher(user) else { return }
         for device in devices { try Pushers.delete(tx, user: user, device: device) }
+        try Pushers.tidy(tx, watch, user: user)
+    }
+
+    package func addressGone(_ c: Context, _ tx: WriteTx, user: UserID, address: String) throws {
+        let pushers = try Pushers.all(tx, of: user).filter { $0.kind == .email && EMail.canonical($0.pushkey) == address }
+        guard !pushers.isEmpty else { return }
+        for pusher in pushers { try Pushers.delete(tx, pusher) }
         try Pushers.tidy(tx, watch, user: user)
     }
 }

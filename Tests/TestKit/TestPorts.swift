@@ -48,6 +48,7 @@ package struct NoPreferences: Preferences {
     package func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject? { nil }
     package func setPreference(_ tx: WriteTx, user: UserID, room: RoomID?, type: String, _ content: JSONObject) throws {}
     package func preferences(_ tx: ReadTx, user: UserID, type: String) throws -> [RoomID: JSONObject] { [:] }
+    package func mailAddresses(_ tx: ReadTx, user: UserID) throws -> [String] { [] }
 }
 
 /// Everybody has the default push rules, and nobody a pusher.
@@ -62,6 +63,7 @@ package struct DefaultRulesOnly: PushRules {
     package func countChanged(_ c: Context, _ tx: WriteTx, user: UserID) throws {}
     package func copyRoomRules(_ c: Context, _ tx: WriteTx, user: UserID, from old: RoomID, to new: RoomID) throws {}
     package func sessionsEnded(_ c: Context, _ tx: WriteTx, user: UserID, devices: [DeviceID]) throws {}
+    package func addressGone(_ c: Context, _ tx: WriteTx, user: UserID, address: String) throws {}
 }
 
 /// There is nothing to be told of.

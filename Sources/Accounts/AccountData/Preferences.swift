@@ -21,4 +21,8 @@ extension Accounts: Preferences {
         }
         return found
     }
+
+    package func mailAddresses(_ tx: ReadTx, user: UserID) throws -> [String] {
+        try ThirdPartyStore.contacts(tx, of: user).filter { $0.id.medium == "email" }.map(\.id.address)
+    }
 }

@@ -13,23 +13,9 @@ enum Mails {
         OutboxWorker("mail", patience: patience) { c, item throws(OutboxWorker.Failure) in
             let message: MailMessage?
             do { message = MailMessage(try JSON.parse(item.payload)) } catch { throw .permanent("the mail cannot be read: \(error)") }
-            guard let message, let from = sender(c.config) else { throw .permanent("the mail or its sender cannot be read") }
-            do throws(SMTP.Failure) {
-                try await SMTP.send(c.config, to: message.to, from: from, message.wire(from: from, id: item.key, time: item.created))
-            } catch {
-                switch error {
-                case .refused(let reason): throw .permanent(reason)
-                case .temporary(let reason): throw .temporary(reason)
-                }
-            }
+            guard let message else { throw .permanent("the mail cannot be read") }
+            try await message.send(c, as: item)
         }
-    }
-
-    /// The setting, or `no-reply@` the server's own host.
-    static func sender(_ config: Config) -> MailAddress? {
-        if let setting = config.mailFrom { return MailAddress(header: setting) }
-        let host = config.serverName.split(separator: ":").first.map(String.init) ?? "localhost"
-        return MailAddress("no-reply@" + host)
     }
 
     static func confirmation(_ purpose: ValidationPurpose, to address: String, link: String, server: String, language: String) -> MailMessage {

@@ -50,7 +50,10 @@ extension Accounts {
     private func deleteContact(_ req: Request, _ c: Context) async throws -> Response {
         let id = try ThirdPartyID(try req.json()), user = req.user.userID
         let result = try await withdraw(req, c, id)
-        try await c.db.write { tx in try ThirdPartyStore.delete(tx, id, of: user) }
+        try await c.db.write { tx in
+            try ThirdPartyStore.delete(tx, id, of: user)
+            if id.medium == "email" { try c.ports.push.addressGone(c, tx, user: user, address: id.address) }
+        }
         return .json(["id_server_unbind_result": .string(result ? "success" : "no-support")])
     }
 

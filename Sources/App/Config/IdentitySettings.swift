@@ -5,7 +5,7 @@ extension Setting {
     /// In the order of `Config`.
     static let identity: [Setting] = [
         Setting("smtp_url", "smtpURL", \.smtpURL, example: "smtp://mail.example.org:587",
-                "Mail server for confirmations and password resets, smtp://HOST:PORT or smtps://HOST:PORT. Empty: no mail is sent.",
+                "Mail server for confirmations, password resets and unread messages, smtp://HOST:PORT or smtps://HOST:PORT. Empty: no mail is sent.",
                 expected: "an address that starts with smtp:// or smtps://") { address($0, ["smtp://", "smtps://"]) },
         Setting("smtp_user", "smtpUser", \.smtpUser, example: "", "Name to sign in to the mail server with; empty for none.", expected: "a text") { .some($0) },
         Setting("smtp_password", "smtpPassword", \.smtpPassword, example: "", isSecret: true, "Password of the mail server.", expected: "a text") { .some($0) },
@@ -13,6 +13,10 @@ extension Setting {
         Setting("mail_from", "mailFrom", \.mailFrom, example: "Support <support@example.org>",
                 "Sender of mails: an address, or a name with the address in angle brackets.", expected: "an e-mail address, with a name before it if need be") {
             MailAddress(header: $0) == nil ? nil : .some($0)
+        },
+        Setting("mail_notification_delay", "mailNotificationDelay", \.mailNotificationDelay, example: "10m",
+                "How long a notification stays unread before it is mailed to those who asked for mails of them.", expected: "a time such as 10m or 1h") {
+            lifetime($0) ?? nil
         },
         Setting("registration_requires", "registrationRequires", \.registrationRequires, example: "",
                 "What a registration needs besides: email, recaptcha, terms.", expected: "some of email, recaptcha, terms, with commas between them") { text in

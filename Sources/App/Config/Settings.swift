@@ -119,7 +119,7 @@ package struct Setting: Sendable {
     }
 
     /// A number with a unit, as milliseconds.
-    @Sendable private static func lifetime(_ text: String) -> Int64?? {
+    @Sendable static func lifetime(_ text: String) -> Int64?? {
         let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000]
         guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), number > 0, number <= .max / unit else { return nil }
         return .some(number * unit)

@@ -28,16 +28,20 @@ extension Push {
             return .empty
         }
         guard let kind = kind.stringValue else { throw MatrixError.badJSON("'kind' must be a string or null.") }
-        guard kind == "http" else { throw MatrixError.invalidParam("This server has only pushers of the kind \"http\".") }
-        let append = try body.bool("append") ?? false
-        guard let data = try body.object("data") else { throw MatrixError.missingParam("'data' is required.") }
-        try PusherRules.check(data, allowsPlain: c.config.allowLoopbackEgress)
+        guard let kind = Pusher.Kind(rawValue: kind) else { throw MatrixError.invalidParam("'kind' must be \"http\" or \"email\".") }
+        let append = try body.bool("append") ?? false, data = try PusherRules.data(body, kind, c.config)
+        if kind == .email { try PusherRules.checkMail(appID: appID, c.config) }
         let pusher = Pusher(
-            user: user, device: request.user.deviceID, appID: appID, pushkey: pushkey, appName: try PusherRules.text(body, "app_display_name"),
+            kind: kind, user: user, device: request.user.deviceID, appID: appID, pushkey: pushkey, appName: try PusherRules.text(body, "app_display_name"),
             deviceName: try PusherRules.text(body, "device_display_name"), profileTag: try body.string("profile_tag", max: PusherRules.textBytes) ?? "",
             language: try PusherRules.text(body, "lang"), data: data, created: c.clock.now)
+        let digests = digests
         try await c.db.write { tx in
             guard try Pushers.all(tx, of: user).count < PusherRules.most else { throw MatrixError.invalidParam("There can be \(PusherRules.most) pushers.") }
+            if kind == .email {
+                guard let address = EMail.canonical(pushkey), try c.ports.preferences.mailAddresses(tx, user: user).contains(address) else { throw PusherRules.addressNotFound }
+                digests.added(tx, user)
+            }
             try Pushers.set(tx, watch, pusher, append: append, unread: try c.ports.notices.unread(tx, user: user))
             tx.afterCommit { gateway.wake(user) }
         }
@@ -59,6 +63,29 @@ enum PusherRules {
         guard (isCharacters ? text.unicodeScalars.count : text.utf8.count) <= max else { throw .invalidParam("'\(key)' is longer than \(max).") }
         guard !text.utf8.contains(0) else { throw .invalidParam("'\(key)' cannot hold the NUL character.") }
         return text
+    }
+
+    /// What the clients say an address is told by: https://spec.matrix.org/latest/client-server-api/#post_matrixclientv3pushersset
+    static let mailAppID = "m.email"
+    static let addressNotFound = MatrixError(400, "M_THREEPID_NOT_FOUND", "This is none of the confirmed e-mail addresses of your account.")
+
+    static func checkMail(appID: String, _ config: Config) throws(MatrixError) {
+        guard config.smtpURL != nil else { throw .invalidParam("This server sends no mail: it has only pushers of the kind \"http\".") }
+        guard appID == mailAppID else { throw .invalidParam("The 'app_id' of a pusher of the kind \"email\" is \"\(mailAppID)\".") }
+    }
+
+    /// The `data`, which a gateway must have and a mail need not.
+    static func data(_ body: JSONObject, _ kind: Pusher.Kind, _ config: Config) throws(MatrixError) -> JSONObject {
+        switch kind {
+        case .http:
+            guard let data = try body.object("data") else { throw .missingParam("'data' is required.") }
+            try check(data, allowsPlain: config.allowLoopbackEgress)
+            return data
+        case .email:
+            let data = try body.object("data") ?? [:]
+            guard data.encoded().count <= dataBytes else { throw .tooLarge("'data' has at most \(dataBytes) bytes.") }
+            return data
+        }
     }
 
     /// - Parameter allowsPlain: addresses may begin with http://, for tests.

@@ -8,6 +8,13 @@ package import Store
 /// Invariants: one pusher for each (app, pushkey, user); it goes with the device that made it; a notification is removed when every pusher of
 /// its user stands behind it.
 struct Pusher: Sendable, Hashable {
+    enum Kind: String, Sendable {
+        /// A device is told by its gateway (`Gateway`).
+        case http
+        /// An address is told by mail (`Digests`): the pushkey.
+        case email
+    }
+    var kind = Kind.http
     var number: Int64 = 0
     var user: UserID
     var device: DeviceID
@@ -32,7 +39,7 @@ struct Pusher: Sendable, Hashable {
     var retryAt: Int64 = 0
 
     var json: JSON {
-        ["kind": "http", "app_id": .string(appID), "pushkey": .string(pushkey), "app_display_name": .string(appName), "device_display_name": .string(deviceName),
+        ["kind": .string(kind.rawValue), "app_id": .string(appID), "pushkey": .string(pushkey), "app_display_name": .string(appName), "device_display_name": .string(deviceName),
          "profile_tag": .string(profileTag), "lang": .string(language), "data": .object(data)]
     }
     var url: String { data["url"]?.stringValue ?? "" }
@@ -85,6 +92,7 @@ enum Pushers {
 
     static func users(_ tx: ReadTx) throws -> [UserID] { try tx.all(SQL.users) { UserID(trusted: $0.text(0)) } }
     static func all(_ tx: ReadTx, of user: UserID) throws -> [Pusher] { try tx.all(SQL.ofUser, user) { try pusher($0) } }
+    /// Numbers of those whose gateways are told.
     static func numbers(_ tx: ReadTx, of user: UserID) throws -> [Int64] { try tx.all(SQL.numbers, user) { $0.int(0) } }
     static func pusher(_ tx: ReadTx, _ number: Int64) throws -> Pusher? { try tx.first(SQL.one, number) { try pusher($0) } }
 
@@ -101,7 +109,7 @@ enum Pushers {
         let bytes = pusher.data.encoded(), position = tx.nextPosition()
         // A pusher that is there keeps its place; its next try is now, since the new parameters may mend what failed.
         try tx.run(SQL.put, array: [position, pusher.user, pusher.device, pusher.appID, pusher.pushkey, pusher.appName, pusher.deviceName, pusher.profileTag,
-                                    pusher.language, bytes, pusher.created, position, unread, position])
+                                    pusher.language, bytes, pusher.created, position, unread, position, pusher.kind.rawValue])
     }
 
     static func delete(_ tx: WriteTx, user: UserID, app: String, pushkey: String) throws { try tx.run(SQL.delete, user, app, pushkey) }
@@ -110,7 +118,7 @@ enum Pushers {
 
     /// After a pusher is gone: what nobody waits for goes as well.
     static func tidy(_ tx: WriteTx, _ watch: Watch, user: UserID) throws {
-        if try tx.exists(SQL.numbers, user) {
+        if try tx.exists(SQL.any, user) {
             try tx.run(SQL.deleteDone, user)
         } else {
             try tx.run(SQL.deleteWaiting, user)
@@ -144,7 +152,7 @@ enum Pushers {
     }
 
     private static func pusher(_ row: Row) throws -> Pusher {
-        Pusher(number: row.int(0), user: UserID(trusted: row.text(1)), device: DeviceID(trusted: row.text(2)), appID: row.text(3), pushkey: row.text(4),
+        Pusher(kind: Pusher.Kind(rawValue: row.text(17)) ?? .http, number: row.int(0), user: UserID(trusted: row.text(1)), device: DeviceID(trusted: row.text(2)), appID: row.text(3), pushkey: row.text(4),
                appName: row.text(5), deviceName: row.text(6), profileTag: row.text(7), language: row.text(8), data: try JSONObject.parse(row.bytes(9)),
                created: row.int(10), sentPosition: row.int(11), badge: row.int(12), toldPosition: row.int(13), countPosition: row.int(14),
                attempts: row.int(15), retryAt: row.int(16))
@@ -152,23 +160,25 @@ enum Pushers {
 
     enum SQL {
         private static let columns = """
-            number, user_id, device_id, app_id, pushkey, app_name, device_name, profile_tag, lang, data, created, sent_pos, badge, told_pos, count_pos, attempts, retry_at
+            number, user_id, device_id, app_id, pushkey, app_name, device_name, profile_tag, lang, data, created, sent_pos, badge, told_pos, count_pos, attempts, retry_at, \
+            kind
             """
         /// Once, at the start.
         static let users = "SELECT DISTINCT user_id FROM pusher"
         static let usersWaiting = "SELECT DISTINCT user_id FROM push_notice"
-        static let usersCounting = "SELECT DISTINCT user_id FROM pusher WHERE count_pos > told_pos"
+        static let usersCounting = "SELECT DISTINCT user_id FROM pusher WHERE count_pos > told_pos AND kind = 'http'"
         static let retries = "SELECT number, retry_at FROM pusher WHERE retry_at > 0"
 
         static let ofUser = "SELECT \(columns) FROM pusher WHERE user_id = ? ORDER BY number"
-        static let numbers = "SELECT number FROM pusher WHERE user_id = ?"
+        static let any = "SELECT 1 FROM pusher WHERE user_id = ? LIMIT 1"
+        static let numbers = "SELECT number FROM pusher WHERE user_id = ? AND kind = 'http'"
         static let one = "SELECT \(columns) FROM pusher WHERE number = ?"
         static let others = "SELECT user_id FROM pusher WHERE app_id = ? AND pushkey = ? AND user_id <> ?"
         static let put = """
-            INSERT INTO pusher (number, user_id, device_id, app_id, pushkey, app_name, device_name, profile_tag, lang, data, created, sent_pos, badge, told_pos, count_pos) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (app_id, pushkey, user_id) DO UPDATE SET \
+            INSERT INTO pusher (number, user_id, device_id, app_id, pushkey, app_name, device_name, profile_tag, lang, data, created, sent_pos, badge, told_pos, count_pos, \
+            kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT (app_id, pushkey, user_id) DO UPDATE SET \
             device_id = excluded.device_id, app_name = excluded.app_name, device_name = excluded.device_name, profile_tag = excluded.profile_tag, \
-            lang = excluded.lang, data = excluded.data, created = excluded.created, attempts = 0, retry_at = 0, last_error = NULL
+            lang = excluded.lang, data = excluded.data, created = excluded.created, kind = excluded.kind, attempts = 0, retry_at = 0, last_error = NULL
             """
         static let delete = "DELETE FROM pusher WHERE user_id = ? AND app_id = ? AND pushkey = ?"
         static let deleteOne = "DELETE FROM pusher WHERE number = ?"
@@ -183,6 +193,6 @@ enum Pushers {
         static let deleteDone = "DELETE FROM push_notice WHERE user_id = ?1 AND pos <= (SELECT MIN(sent_pos) FROM pusher WHERE user_id = ?1)"
         static let deleteWaiting = "DELETE FROM push_notice WHERE user_id = ?"
         static let atStart = [users, usersWaiting, usersCounting, retries]
-        static let all = atStart + [ofUser, numbers, one, others, put, delete, deleteOne, deleteDevice, queue, noteCount, waiting, done, failed, deleteDone, deleteWaiting]
+        static let all = atStart + [ofUser, any, numbers, one, others, put, delete, deleteOne, deleteDevice, queue, noteCount, waiting, done, failed, deleteDone, deleteWaiting]
     }
 }

@@ -17,7 +17,8 @@ extension RoomService: Notices {
         let summary = try RoomStore.summary(tx, nid: head.nid)
         let sender = try MembershipStore.member(tx, room: head.nid, row.sender)
         return Notice(type: row.type, sender: row.sender, stateKey: row.stateKey, content: row.content, senderName: sender?.displayName,
-                      roomName: summary?.name, roomAlias: summary?.canonicalAlias)
+                      roomName: summary?.name, roomAlias: summary?.canonicalAlias,
+                      isEncrypted: summary?.encryption != nil)
     }
 
     package func unread(_ tx: ReadTx, user: UserID) throws -> Int64 { try Unread.total(tx, of: user) }

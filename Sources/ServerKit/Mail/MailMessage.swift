@@ -1,45 +1,62 @@
 package import MatrixCore
 
-/// A mail of plain text. Its form on the wire is made by pure functions.
-/// https://www.rfc-editor.org/rfc/rfc5322, RFC 2045, RFC 2047
+/// A mail of plain text, which may have the same in HTML beside it. Its form on the wire is made by pure functions.
+/// https://www.rfc-editor.org/rfc/rfc5322, RFC 2045, RFC 2046, RFC 2047
 package struct MailMessage: Sendable, Hashable {
     package var to: String
     package var subject: String
     package var text: String
     /// "en" or "fr".
     package var language: String
+    /// A whole HTML document.
+    package var html: String?
+    /// Web address by which the reader ends such mails with one click, without signing in: https://www.rfc-editor.org/rfc/rfc8058
+    package var unsubscribe: String?
 
-    package init(to: String, subject: String, text: String, language: String) {
-        self.to = to; self.subject = subject; self.text = text; self.language = language
+    package init(to: String, subject: String, text: String, language: String, html: String? = nil, unsubscribe: String? = nil) {
+        self.to = to; self.subject = subject; self.text = text; self.language = language; self.html = html; self.unsubscribe = unsubscribe
     }
 
-    package var json: JSON { ["to": .string(to), "subject": .string(subject), "text": .string(text), "language": .string(language)] }
+    package var json: JSON {
+        var body: JSONObject = ["to": .string(to), "subject": .string(subject), "text": .string(text), "language": .string(language)]
+        body["html"] = html.map { .string($0) }
+        body["unsubscribe"] = unsubscribe.map { .string($0) }
+        return .object(body)
+    }
 
     package init?(_ json: JSON) {
         guard let to = json["to"]?.stringValue, let subject = json["subject"]?.stringValue, let text = json["text"]?.stringValue,
               let language = json["language"]?.stringValue else { return nil }
-        self.init(to: to, subject: subject, text: text, language: language)
+        self.init(to: to, subject: subject, text: text, language: language, html: json["html"]?.stringValue, unsubscribe: json["unsubscribe"]?.stringValue)
     }
 
     /// Headers and body with CRLF. `id` is the part of the Message-ID before the `@`: the same for every attempt, so that a mail that arrives twice shows once.
     package func wire(from: MailAddress, id: String, time: Int64) -> [UInt8] {
         let domain = from.address.split(separator: "@").last.map(String.init) ?? "localhost"
         let sender = from.name.isEmpty ? from.address : Self.word(from.name) + " <\(from.address)>"
-        let lines = [
+        var lines = [
             "From: " + sender,
             "To: " + to,
             "Subject: " + Self.word(subject),
             "Date: " + Self.date(time),
             "Message-ID: <\(id)@\(domain)>",
             "MIME-Version: 1.0",
-            "Content-Type: text/plain; charset=utf-8",
-            "Content-Transfer-Encoding: quoted-printable",
             "Content-Language: " + language,
             "Auto-Submitted: auto-generated",
-            "",
-            Self.quotedPrintable(text),
         ]
+        if let unsubscribe { lines += ["List-Unsubscribe: <\(unsubscribe)>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"] }
+        if let html {
+            let boundary = "=_" + id   // no line of quoted-printable text has `=_`
+            lines += ["Content-Type: multipart/alternative; boundary=\"\(boundary)\"", "", "--" + boundary]
+            lines += Self.part("text/plain", text) + ["--" + boundary] + Self.part("text/html", html) + ["--" + boundary + "--", ""]
+        } else {
+            lines += Self.part("text/plain", text)
+        }
         return Array(lines.joined(separator: "\r\n").utf8)
+    }
+
+    private static func part(_ type: String, _ text: String) -> [String] {
+        ["Content-Type: \(type); charset=utf-8", "Content-Transfer-Encoding: quoted-printable", "", quotedPrintable(text)]
     }
 
     /// A header's text: as it is when it is plain ASCII, encoded words of at most 75 characters otherwise.

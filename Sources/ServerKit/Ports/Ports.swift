@@ -74,7 +74,8 @@ package struct Standing: Sendable, Hashable {
     package init(kind: AccountKind, isErased: Bool = false) { self.kind = kind; self.isErased = isErased }
 }
 
-/// Owned by Accounts: what a user's clients have stored about him that the server itself goes by, and what the server changes of it for him.
+/// Owned by Accounts: what a user's clients have stored about him that the server itself goes by, and what the server changes of it for him;
+/// and where else he is reached.
 package protocol Preferences: Sendable {
     /// Account data of one type, of the whole account or of one room; nil when there is none.
     func preference(_ tx: ReadTx, user: UserID, room: RoomID?, type: String) throws -> JSONObject?
@@ -82,6 +83,8 @@ package protocol Preferences: Sendable {
     func setPreference(_ tx: WriteTx, user: UserID, room: RoomID?, type: String, _ content: JSONObject) throws
     /// Account data of one type in all rooms that have it.
     func preferences(_ tx: ReadTx, user: UserID, type: String) throws -> [RoomID: JSONObject]
+    /// E-mail addresses that the user has proved to be his, in canonical form.
+    func mailAddresses(_ tx: ReadTx, user: UserID) throws -> [String]
 }
 
 /// What /createRoom takes, and what the desk asks for.

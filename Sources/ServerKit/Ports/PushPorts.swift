@@ -20,6 +20,8 @@ package protocol PushRules: Sendable {
     func copyRoomRules(_ c: Context, _ tx: WriteTx, user: UserID, from old: RoomID, to new: RoomID) throws
     /// Devices are gone, and with them their pushers.
     func sessionsEnded(_ c: Context, _ tx: WriteTx, user: UserID, devices: [DeviceID]) throws
+    /// An e-mail address, in canonical form, is the user's no more: nothing is mailed to it.
+    func addressGone(_ c: Context, _ tx: WriteTx, user: UserID, address: String) throws
 }
 
 /// Owned by Rooms: what a device is told of an event at the moment it is told (docs/decisions/0012).
@@ -40,8 +42,11 @@ package struct Notice: Sendable {
     package var senderName: String?
     package var roomName: String?
     package var roomAlias: String?
-    package init(type: String, sender: UserID, stateKey: String?, content: [UInt8], senderName: String?, roomName: String?, roomAlias: String?) {
+    /// Messages of the room are encrypted, whether this one is or not.
+    package var isEncrypted: Bool
+    package init(type: String, sender: UserID, stateKey: String?, content: [UInt8], senderName: String?, roomName: String?, roomAlias: String?,
+                 isEncrypted: Bool = false) {
         self.type = type; self.sender = sender; self.stateKey = stateKey; self.content = content
-        self.senderName = senderName; self.roomName = roomName; self.roomAlias = roomAlias
+        self.senderName = senderName; self.roomName = roomName; self.roomAlias = roomAlias; self.isEncrypted = isEncrypted
     }
 }

@@ -45,7 +45,7 @@ package struct Config: Sendable {
     package var retentionMax: Int64? = nil
     /// trace, debug, info, notice, warning, error.
     package var logLevel = "info"
-    /// Mail server for confirmations and password resets, smtp://HOST:PORT or smtps://HOST:PORT. Empty: no mail is sent.
+    /// Mail server for confirmations, password resets and unread messages, smtp://HOST:PORT or smtps://HOST:PORT. Empty: no mail is sent.
     package var smtpURL: String? = nil
     /// Name to sign in to the mail server with; empty for none.
     package var smtpUser: String? = nil
@@ -55,6 +55,8 @@ package struct Config: Sendable {
     package var smtpTLS = true
     /// Sender of mails: an address, or a name with the address in angle brackets.
     package var mailFrom: String? = nil
+    /// How long a notification stays unread before it is mailed to those who asked for mails of them.
+    package var mailNotificationDelay: Int64 = 600_000
     /// What a registration needs besides: email, recaptcha, terms.
     package var registrationRequires: [String] = []
     /// Public key of reCAPTCHA or of a service that is compatible with it.

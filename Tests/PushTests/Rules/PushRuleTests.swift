@@ -94,13 +94,13 @@ import Testing
 
     @Test(arguments: TestBackend.available) func statementsAreValid(backend: TestBackend) async throws {
         let flat = try await Flat(backend: backend)
-        try flat.app.context.db.prepareAll(PushRuleStore.SQL.all + Pushers.SQL.all)
+        try flat.app.context.db.prepareAll(PushRuleStore.SQL.all + Pushers.SQL.all + DigestStore.SQL.all)
     }
 
     /// What is asked while the server runs is found by an index.
     @Test func noTableIsScanned() async throws {
         let flat = try await Flat(backend: .sqlite)
-        for sql in PushRuleStore.SQL.all + Pushers.SQL.all where !Pushers.SQL.atStart.contains(sql) && sql != PushRuleStore.SQL.users && !sql.hasPrefix("INSERT") {
+        for sql in PushRuleStore.SQL.all + Pushers.SQL.all + DigestStore.SQL.all where !(Pushers.SQL.atStart + DigestStore.SQL.atStart).contains(sql) && sql != PushRuleStore.SQL.users && !sql.hasPrefix("INSERT") {
             let plan = try flat.app.context.db.readNow { tx in
                 try tx.all("EXPLAIN QUERY PLAN " + sql, array: Array(repeating: DatabaseValue.null, count: sql.contains("?1") ? 1 : sql.count { $0 == "?" })) { $0.text(3) }
             }

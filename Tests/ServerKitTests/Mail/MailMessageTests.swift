@@ -47,6 +47,19 @@ import Testing
     @Test func theQueueKeepsAMail() throws {
         let mail = MailMessage(to: "a@b", subject: "é", text: "x\ny", language: "fr")
         #expect(MailMessage(mail.json) == mail)
+        let both = MailMessage(to: "a@b", subject: "é", text: "x", language: "fr", html: "<p>x", unsubscribe: "https://x/y")
+        #expect(MailMessage(both.json) == both)
         #expect(MailMessage(["to": "a@b"]) == nil)
+    }
+
+    @Test func theSameStandsInPlainTextAndInHTML() throws {
+        let from = try #require(MailAddress("c@example.org"))
+        let mail = MailMessage(to: "a@b", subject: "s", text: "é =_one", language: "en", html: "<p>é</p>", unsubscribe: "https://x/stop?t=1")
+        let wire = String(decoding: mail.wire(from: from, id: "one", time: 0), as: UTF8.self)
+        #expect(wire.contains("List-Unsubscribe: <https://x/stop?t=1>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"))
+        let parts = wire.split(separator: "--=_one", omittingEmptySubsequences: false)
+        #expect(parts.count == 4 && parts[0].hasSuffix("boundary=\"=_one\"\r\n\r\n") && parts[3] == "--\r\n")
+        #expect(parts[1] == "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A9 =3D_one\r\n")
+        #expect(parts[2].hasPrefix("\r\nContent-Type: text/html; charset=utf-8\r\n") && parts[2].hasSuffix("<p>=C3=A9</p>\r\n"))
     }
 }
