@@ -21,7 +21,7 @@ package final class RoomService: Sendable {
 
     /// The feature as App wires it. The parts are listed slice by slice.
     package var feature: Feature {
-        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema, Unread.schema] + SlidingSchema.migrations, routes: routes,
+        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema] + Unread.schema + SlidingSchema.migrations, routes: routes,
                 sync: [Receipts.Source(), Typing.Source(typing: typing)],
                 jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs + sliding.jobs,
                 start: { [delayed] c in try await c.db.read { try delayed.load($0) } })

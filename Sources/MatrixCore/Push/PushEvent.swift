@@ -99,6 +99,24 @@ package struct PushText: Sendable {
 
     private static func isLetter(_ byte: UInt8) -> Bool { isWord(byte) || byte >= 0x80 }
 
+    /// What a text is cut into: where a name is found in a text, the run that the name begins with is a whole run of the text.
+    package enum Run: Sendable {
+        /// For ``contains(word:)``.
+        case letters
+        /// For ``PushWords``.
+        case wordCharacters
+
+        private func holds(_ byte: UInt8) -> Bool { isWord(byte) || self == .letters && byte >= 0x80 }
+
+        /// The run at the start of a name in lower case; empty when it begins with something else.
+        package func first(of name: [UInt8]) -> [UInt8] { Array(name.prefix { holds($0) }) }
+
+        fileprivate func all(in bytes: [UInt8]) -> Set<[UInt8]> {
+            Set(bytes.split { !holds($0) }.map { Array($0) })
+        }
+    }
+    package func runs(of kind: Run) -> Set<[UInt8]> { kind.all(in: bytes) }
+
     /// What the specification calls no word boundary.
     static func isWord(_ byte: UInt8) -> Bool {
         switch byte {

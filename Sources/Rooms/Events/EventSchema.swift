@@ -7,7 +7,7 @@ package import Store
 ///   local room is a line, so no state is ever stored per event.
 /// - `room_state` holds intervals. The event that set a key at position p has `valid_from` = p; the value held until the event at
 ///   `valid_to` (exclusive; NULL: it holds now). State after the event at p: `valid_from <= p AND (valid_to IS NULL OR valid_to > p)`.
-/// - `room`, `room_summary`, `membership`, `room_state` and `unread` change in the transaction of the event that changes them.
+/// - `room`, `room_summary`, `membership`, `room_state` and `reading` change in the transaction of the event that changes them.
 /// - `event.room_nid` is negative for a state event that outlived the history before it: it still is state, and in no timeline any more.
 /// - `room` is narrow, because every message rewrites its row; what only state events change is in `room_summary`.
 package enum EventSchema {

@@ -35,16 +35,19 @@ final class RoomWork {
     private var readsAuth = false
     private var readAudience: Audience?
     private var readWatched: Watched?
+    /// What happened to the members since `member_pos` was this.
+    private var memberChanges: (from: Int64, changes: [Audience.Change])
 
     private init(_ service: RoomService, _ c: Context, _ tx: WriteTx, _ head: RoomHead) throws {
         guard let version = RoomVersion.named(head.version) else { throw RoomDamage(room: head.id, what: "its version is \(head.version)") }
         self.service = service; self.c = c; self.tx = tx; self.head = head; self.version = version
+        memberChanges = (head.memberPos, [])
     }
 
     /// nil when there is no such room. `actor`'s membership is read together with the room.
     static func open(_ service: RoomService, _ c: Context, _ tx: WriteTx, _ room: RoomID, actor: UserID) throws -> RoomWork? {
         let found = try tx.first(WorkSQL.headAndMember, actor, room) { row in
-            (head: RoomHead(row), member: row.isNull(12) ? nil : Member(row, from: 12))
+            (head: RoomHead(row), member: row.isNull(RoomHead.columnCount) ? nil : Member(row, from: RoomHead.columnCount))
         }
         guard let found else { return nil }
         let work = try RoomWork(service, c, tx, found.head)
@@ -174,7 +177,7 @@ final class RoomWork {
     private func insert(_ event: BuiltEvent, at pos: Int64, thread: String?, relation: Relation?, attention: Attention,
                         transaction: (device: DeviceID, id: String)?, previous: Previous?) throws {
         try tx.run(EventSQL.insert, pos, head.nid, event.eventID, event.type, event.stateKey, event.sender, event.originServerTS, event.depth,
-                   event.contentBytes, event.rest, relation?.event, relation?.type, thread, event.redacts, previous?.pos, attention.notifies,
+                   event.contentBytes, event.rest, relation?.event, relation?.type, thread, event.redacts, previous?.pos, attention.mark,
                    transaction?.device, transaction?.id)
         head.depth = event.depth
         head.lastEvent = event.eventID.rawValue
@@ -216,13 +219,19 @@ final class RoomWork {
                    member.displayName, member.avatarURL, isOutside ? try stripped(event) : nil)
         if c.config.forgetUponLeave, membership == "leave" || membership == "ban" { try tx.run(MembershipSQL.forget, user, head.nid) }
         members[user] = .some(member)
-        head.memberPos = pos
         let joined = (membership == "join" ? 1 : 0) - (old?.membership == "join" ? 1 : 0)
+        let change: Audience.Change = membership == "join" ? .present(user, displayName: member.displayName) : .absent(user)
+        if c.ports.push.generation > 0 { readWatched = knownWatched()?.after(change, joined: Int64(joined), pos: pos) { [push = c.ports.push] in push.watches($0) } }
+        memberChanges.changes.append(change)
+        head.memberPos = pos
         let invited = (membership == "invite" ? 1 : 0) - (old?.membership == "invite" ? 1 : 0)
         if joined != 0 || invited != 0 { try tx.run(RoomSQL.counts, joined, invited, head.nid) }
         tx.touch(.user(stateKey))
         let (hub, room) = (c.hub, head.id.rawValue)
-        if joined > 0 { tx.afterCommit { hub.joined(stateKey, room: room) } }
+        if joined > 0 {
+            try Unread.begin(tx, head, user, at: pos)
+            tx.afterCommit { hub.joined(stateKey, room: room) }
+        }
         if joined < 0 {
             try Unread.forget(tx, room: head.nid, user)
             if c.ports.push.watches(user) { try c.ports.push.countChanged(c, tx, user: user) }
@@ -271,7 +280,9 @@ final class RoomWork {
             }
         }
         if attention != .silent || !apart.isEmpty {
-            try Unread.count(tx, room: head.nid, pos: pos, sender: event.sender, thread: thread, attention, apart: apart) { try audience() }
+            var counted = head
+            try Unread.count(tx, &counted, pos: pos, sender: event.sender, thread: thread, attention, apart: apart) { try audience().named(in: $0, byLocalpart: $1) }
+            head = counted
         }
         if !told.isEmpty { try c.ports.push.notify(c, tx, room: head.id, event: event.eventID, position: pos, told) }
         if attention.notifies, c.ports.push.watches(event.sender) { try c.ports.push.countChanged(c, tx, user: event.sender) }
@@ -282,25 +293,26 @@ final class RoomWork {
         return UserID(trusted: user)
     }
 
-    private func watched() throws -> Watched {
-        let push = c.ports.push, generation = push.generation
-        if let cached = service.caches.watched(head, generation: generation) { return cached }
+    private func knownWatched() -> Watched? {
+        let generation = c.ports.push.generation
         if let readWatched, readWatched.pos == head.memberPos, readWatched.generation == generation { return readWatched }
+        return service.caches.watched(head, generation: generation)
+    }
+
+    private func watched() throws -> Watched {
+        if let known = knownWatched() { return known }
+        let push = c.ports.push, generation = push.generation
         let audience = try audience()
-        let users = audience.members.filter { push.watches($0.user) }.map { (user: $0.user, displayName: $0.displayName) }
-        let watched = Watched(pos: head.memberPos, generation: generation, memberCount: Int64(audience.members.count), users: users)
+        let watched = Watched(pos: head.memberPos, generation: generation, memberCount: Int64(audience.count), users: audience.users.filter { push.watches($0.user) })
         readWatched = watched
         return watched
     }
 
     private func audience() throws -> Audience {
-        if let cached = service.caches.audience(head) { return cached }
         if let readAudience, readAudience.pos == head.memberPos { return readAudience }
-        let members = try tx.all(WorkSQL.audience, head.nid) { row in
-            let user = UserID(trusted: row.text(0)), name = row.textOrNil(1)
-            return (user: user, displayName: name, words: NameWords(user: user, displayName: name))
-        }
-        let audience = Audience(pos: head.memberPos, members: members)
+        if let cached = service.caches.audience(head) { return cached }
+        var audience = Audience(pos: head.memberPos)
+        try tx.each(WorkSQL.audience, head.nid) { audience.apply(.present(UserID(trusted: $0.text(0)), displayName: $0.textOrNil(1))) }
         readAudience = audience
         return audience
     }
@@ -320,6 +332,9 @@ final class RoomWork {
             try tx.run(WorkSQL.dropProfile, Self.text(content["displayname"]), Self.text(content["avatar_url"]), stateKey, head.nid)
             members[UserID(trusted: stateKey)] = nil
             head.memberPos = head.lastPos
+            readAudience = nil
+            readWatched = nil
+            memberChanges = (head.memberPos, [])
         } else if stateKey.isEmpty {
             if Self.governs(target.type) { head.authPos = head.lastPos }
             try Summary.update(tx, head.nid, type: target.type, content)
@@ -331,14 +346,17 @@ final class RoomWork {
     /// Writes the room's row and tells who waits. Nothing happens when nothing was appended.
     func finish() throws {
         guard appended > 0 else { return }
-        try tx.run(RoomSQL.advance, head.depth, head.lastEvent, head.lastPos, head.bumpPos, head.authPos, head.memberPos, head.statePos, head.nid)
+        try tx.run(RoomSQL.advance, head.depth, head.lastEvent, head.lastPos, head.bumpPos, head.authPos, head.memberPos, head.statePos,
+                   head.notices, head.calls, head.threadPos, head.nid)
         tx.touch(.room(head.id.rawValue))
         let (caches, nid, count, metrics) = (service.caches, head.nid, appended, c.metrics)
         let auth = readsAuth ? loadedAuth : nil, audience = readAudience, watched = readWatched
+        let memberChanges = memberChanges, memberPos = head.memberPos
         tx.afterCommit {
             metrics.add(.eventsAppended, count)
             if let auth { caches.keep(auth, for: nid) }
-            if let audience, audience.members.count <= RoomCaches.largestAudience { caches.keep(audience, for: nid) }
+            if !memberChanges.changes.isEmpty { caches.change(nid, from: memberChanges.from, to: memberPos, memberChanges.changes) }
+            if let audience { caches.keep(audience, for: nid) }
             if let watched { caches.keep(watched, for: nid) }
         }
     }

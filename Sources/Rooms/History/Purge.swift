@@ -13,7 +13,7 @@ enum Purge {
     static let batch = 500
     struct Order { let id: String, nid: Int64, end: Int64 }
     /// Where rows are deleted.
-    static let tables = ["event", "room_state", "unread_highlight", "search_posting"]
+    static let tables = ["event", "room_state", "unread_highlight", "thread_step", "search_posting"]
 
     /// Deletes what is before `end`, at most `batch` events. False when nothing is left.
     static func step(_ tx: WriteTx, room nid: Int64, before end: Int64) throws -> Bool {
@@ -51,6 +51,7 @@ enum Purge {
     /// What was counted as unread and is gone is not unread any more; whoever syncs from before hears of a gap.
     private static func finish(_ tx: WriteTx, room nid: Int64, end: Int64) throws {
         for user in try tx.all(SQL.unreadUsers, nid, row: { UserID(trusted: $0.text(0)) }) { try Unread.reset(tx, room: nid, user, upTo: end - 1, .all) }
+        try Unread.forgetHistory(tx, room: nid, before: end)
         try tx.run(SQL.mark, tx.nextPosition(), nid)
         if let room = try RoomStore.head(tx, nid: nid) { tx.touch(.room(room.id.rawValue)) }
     }

@@ -61,6 +61,7 @@ final class Retention: Sendable {
     private static func delete(_ tx: WriteTx, room nid: Int64, _ pos: Int64) throws {
         try SearchIndex.remove(tx, room: nid, from: pos, through: pos)
         try tx.run(WorkSQL.dropHighlights, nid, pos)
+        try tx.run(UnreadSQL.dropStep, nid, pos)
         try tx.run(SelfDestruction.SQL.delete, pos)
         try tx.run(SQL.delete, pos)
     }

@@ -21,6 +21,14 @@ package struct RoomHead: Sendable {
     package var memberPos: Int64
     /// Last state event.
     package var statePos: Int64
+    /// How many events of the main timeline have notified everybody; of them: how many as a highlight. See ``Unread``.
+    package var notices: Int64
+    package var calls: Int64
+    /// Last event in a thread that counted as unread for anybody.
+    package var threadPos: Int64
+
+    /// How many columns it reads.
+    static let columnCount = 15
 
     init(_ row: Row) {
         nid = row.int(0)
@@ -35,11 +43,15 @@ package struct RoomHead: Sendable {
         authPos = row.int(9)
         memberPos = row.int(10)
         statePos = row.int(11)
+        notices = row.int(12)
+        calls = row.int(13)
+        threadPos = row.int(14)
     }
 
     init(nid: Int64, id: RoomID, version: String, creator: UserID, created: Int64) {
         self.nid = nid; self.id = id; self.version = version; self.creator = creator; self.created = created
         depth = 0; lastEvent = ""; lastPos = 0; bumpPos = 0; authPos = 0; memberPos = 0; statePos = 0
+        notices = 0; calls = 0; threadPos = 0
     }
 }
 
@@ -95,7 +107,7 @@ package enum RoomSQL {
     /// `r` is the room.
     package static let headColumns = """
         r.room_nid, r.room_id, r.version, r.creator, r.created, r.depth, r.last_event, r.last_pos, r.bump_pos, r.auth_pos, \
-        r.member_pos, r.state_pos
+        r.member_pos, r.state_pos, r.notices, r.calls, r.thread_pos
         """
     /// `s` is the summary.
     package static let summaryColumns = """
@@ -111,8 +123,8 @@ package enum RoomSQL {
         """
     static let insertSummary = "INSERT INTO room_summary (room_nid) VALUES (?)"
     static let advance = """
-        UPDATE room SET depth = ?, last_event = ?, last_pos = ?, bump_pos = ?, auth_pos = ?, member_pos = ?, state_pos = ? \
-        WHERE room_nid = ?
+        UPDATE room SET depth = ?, last_event = ?, last_pos = ?, bump_pos = ?, auth_pos = ?, member_pos = ?, state_pos = ?, \
+        notices = ?, calls = ?, thread_pos = ? WHERE room_nid = ?
         """
     static let counts = "UPDATE room_summary SET joined_count = joined_count + ?, invited_count = invited_count + ? WHERE room_nid = ?"
     static let name = "UPDATE room_summary SET name = ? WHERE room_nid = ?"

@@ -26,6 +26,9 @@ struct Attention: Equatable {
     }
     static let silent = Attention(notifies: false, highlights: .nobody)
 
+    /// As `event.notifies` has it: 0 for nobody, 1 for everybody, 2 for everybody and as a highlight.
+    var mark: Int64 { !notifies ? 0 : highlights == .everyone ? 2 : 1 }
+
     /// - Parameter mayNotifyRoom: whether the sender has the power to call the whole room.
     static func judge(type: String, stateKey: String?, content: JSONObject, mayNotifyRoom: @autoclosure () -> Bool) -> Attention {
         if type == EventType.member || content["msgtype"]?.stringValue == "m.notice" { return .silent }
@@ -61,22 +64,22 @@ struct Attention: Equatable {
     }
 }
 
-/// What a message that does not say whom it speaks to is searched for on behalf of one user.
-struct NameWords: Sendable {
-    private let localpart: PushWords
-    /// Lower case, as bytes.
-    private let displayName: [UInt8]
-    init(user: UserID, displayName: String?) {
-        localpart = PushWords(user.localpart)
-        self.displayName = Array((displayName ?? "").lowercased().utf8)
-    }
-    func areIn(_ text: PushText, byLocalpart: Bool) -> Bool { text.contains(word: displayName) || byLocalpart && localpart.matches(text) }
-}
-
 /// Those members of a room for whom events are judged one by one: they have rules of their own, or a pusher.
 struct Watched: Sendable {
     /// The room's `member_pos` and the port's generation when it was made.
     let pos: Int64, generation: Int64
     let memberCount: Int64
     let users: [(user: UserID, displayName: String?)]
+
+    /// After the membership event at `pos`, which changes the number of members by `joined`.
+    func after(_ change: Audience.Change, joined: Int64, pos: Int64, isWatched: (UserID) -> Bool) -> Watched {
+        var users = users
+        switch change {
+        case .absent(let user): users.removeAll { $0.user == user }
+        case .present(let user, let displayName):
+            users.removeAll { $0.user == user }
+            if isWatched(user) { users.append((user, displayName)) }
+        }
+        return Watched(pos: pos, generation: generation, memberCount: memberCount + joined, users: users)
+    }
 }

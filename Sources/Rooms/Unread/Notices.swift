@@ -24,19 +24,6 @@ extension RoomService: Notices {
     package func unread(_ tx: ReadTx, user: UserID) throws -> Int64 { try Unread.total(tx, of: user) }
 }
 
-extension Unread {
-    /// Unread notifications of a user, in all rooms and threads.
-    static func total(_ tx: ReadTx, of user: UserID) throws -> Int64 { try tx.first(UnreadSQL.total, user) { $0.int(0) } ?? 0 }
-
-    /// Whether a receipt or an event of his own has marked an event as read that the user was notified of: then fewer are unread than have
-    /// come since it, itself included.
-    static func isRead(_ tx: ReadTx, _ event: EventRow, by user: UserID) throws -> Bool {
-        let thread = event.thread ?? ""
-        let left = try tx.first(UnreadSQL.ofThread, user, event.roomNID, thread) { $0.int(0) } ?? 0
-        return try left == 0 || left < rest(tx, room: event.roomNID, user, after: event.pos - 1, thread: thread).notifications
-    }
-}
-
 /// How far a user's receipts reach in one room.
 struct ReadUpTo {
     /// By thread as receipts name it: "" for all, "main", or a root.

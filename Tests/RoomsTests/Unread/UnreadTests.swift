@@ -89,4 +89,61 @@ struct UnreadTests {
         try await room.join(house.bob)
         #expect(try counts(room, house.bob) == [:])
     }
+
+    /// What a user has read of threads is one number as long as he has read them all.
+    @Test func threadsThatAreReadNeedNoRows() async throws {
+        let house = try await House()
+        let room = try await house.open()
+        try await room.join(house.bob)
+        func rows() throws -> Int64 {
+            try house.read { [bob = house.bob.id] tx in try tx.first("SELECT COUNT(*) FROM reading WHERE user_id = ?", bob) { $0.int(0) } ?? 0 }
+        }
+        func inside(_ root: EventID, as user: TestUser? = nil) async throws -> EventID {
+            try await room.send("m.room.message", ["body": "in it", "m.relates_to": ["rel_type": "m.thread", "event_id": JSON(root)]], as: user)
+        }
+        var roots: [EventID] = [], last: [EventID] = []
+        for n in 0..<3 {
+            roots.append(try await room.say("root \(n)"))
+            last.append(try await inside(roots[n]))
+        }
+        #expect(try rows() == 1)
+        try reset(room, house.bob, last[0], .thread(roots[0]))
+        try reset(room, house.bob, last[1], .thread(roots[1]))
+        #expect(try rows() == 3)
+        #expect(try counts(room, house.bob) == ["": .init(notifications: 3), roots[2].rawValue: .init(notifications: 1)])
+        try reset(room, house.bob, last[2], .thread(roots[2]))
+        #expect(try rows() == 1)
+        let again = try await inside(roots[0])
+        #expect(try counts(room, house.bob) == ["": .init(notifications: 3), roots[0].rawValue: .init(notifications: 1)])
+        _ = try await inside(roots[1], as: house.bob)
+        #expect(try rows() == 2)
+        try reset(room, house.bob, again)
+        #expect(try rows() == 1 && counts(room, house.bob) == [:])
+    }
+
+    @Test(arguments: TestBackend.available) func aSendChangesAsManyRowsForManyMembersAsForFew(backend: TestBackend) async throws {
+        let house = try await House(backend: backend)
+        func statements(members: Int) async throws -> [Int] {
+            let room = try await house.open()
+            for n in 0..<members { try await room.join(TestUser(open: "m\(members)-\(n)")) }
+            let root = try await room.say("root")
+            let contents: [JSON] = [["body": "hello"], ["body": "@room"], ["body": "hello", "m.relates_to": ["rel_type": "m.thread", "event_id": JSON(root)]]]
+            var counts: [Int] = []
+            for content in contents {
+                let event = NewEvent(room: room.id, sender: house.alice.id, type: "m.room.message", content: content)
+                let (c, service) = (house.app.context, house.service)
+                counts.append(try await c.db.write { tx in
+                    let before = try tx.first("SELECT COUNT(*) FROM reading", row: { $0.int(0) }) ?? 0, statements = tx.statementCount
+                    _ = try service.append(c, tx, event)
+                    let ran = tx.statementCount - statements
+                    let after = try tx.first("SELECT COUNT(*) FROM reading", row: { $0.int(0) }) ?? 0
+                    return ran + Int(after - before) * 1000
+                })
+            }
+            return counts
+        }
+        let few = try await statements(members: 2)
+        #expect(few == [4, 4, 1007])   // in a thread: its parent, its total, the step, and a first row of the sender
+        #expect(try await statements(members: 30) == few)
+    }
 }
