@@ -6,26 +6,35 @@ import NIOPosix
 import ServerKit
 import Synchronization
 
-/// One client connection. Requests come one at a time (the pipeline handler before this one sees to it).
+/// One client connection: takes the parts of requests from NIO's parser and writes answers as bytes. It is the only handler behind the parser.
 ///
-/// Invariants: a body is never buffered beyond its route's limit; a connection that does not finish its request in time is
-/// closed; the task of a request is cancelled when the client goes away.
+/// Invariants: requests are answered one at a time, in order, each exactly once; a body is never buffered beyond its route's limit; what a
+/// client sends ahead waits, and reading pauses meanwhile; a connection that does not finish its request in time is closed; the task of a
+/// request is cancelled when the client goes away.
 final class HTTPConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias OutboundOut = IOData
 
     /// A request must be complete after so long (a streamed one must make progress).
     static let requestTimeout = TimeAmount.seconds(30)
     static let keepAliveTimeout = TimeAmount.seconds(120)
+    /// An answer that its client does not fetch any more ends the connection after so long. The system counts: it knows what has arrived.
+    static let deliveryTimeout = TimeAmount.seconds(120)
+    /// How long the rest of a refused request is read and thrown away, so that the client gets to read why.
+    static let lingerTimeout = TimeAmount.seconds(3)
 
     private enum State {
         case idle
         case collecting(Request, Substring, Route?, params: [String: String], max: Int)
+        /// The route runs and reads the body while it comes.
         case streaming(BodyPipe)
-        /// The answer is on its way; further parts of the request are dropped.
+        /// The request is here as a whole, its answer on its way.
         case answering
+        /// The last answer is given; what still comes in is thrown away.
+        case closing
     }
     private let shared: HTTPServer.Shared
+    private var context: ChannelHandlerContext?
     private var state = State.idle
     private var keepAlive = true
     private var isHead = false
@@ -35,82 +44,144 @@ final class HTTPConnection: ChannelInboundHandler {
     private var task: Task<Void, Never>?
     /// The body of the request that is being answered, when it is streamed.
     private var pipe: BodyPipe?
+    /// What came ahead of its turn; reading pauses while there is any, so it is at most what was read at once.
+    private var waiting: [HTTPServerRequestPart] = []
+    private var isReading = true
+    /// The parser has given up: what is whole is answered, then the client is told.
+    private var isBroken = false
+    /// One timer, armed again only when it must ring earlier than it would: a busy connection does not pay for one per request.
+    private var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
+    private var rings = NIODeadline.distantFuture
 
     init(shared: HTTPServer.Shared) { self.shared = shared }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
         let open = shared.connections.add(1, ordering: .relaxed).newValue
         shared.context.metrics.add(.httpOpenConnections)
         if open > shared.maxConnections { context.close(promise: nil); return }
-        arm(context, Self.requestTimeout)
+        arm(Self.requestTimeout)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         shared.connections.subtract(1, ordering: .relaxed)
         shared.context.metrics.add(.httpOpenConnections, -1)
         timer?.cancel()
+        timer = nil
         task?.cancel()
+        waiting = []
         if case .streaming(let pipe) = state { pipe.fail() }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
-
-    private func arm(_ context: ChannelHandlerContext, _ time: TimeAmount) {
-        timer?.cancel()
-        let channel = context.channel
-        timer = context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if isBroken, error is ByteToMessageDecoderError { return }   // what still comes behind it
+        guard error is HTTPParserError else { context.close(promise: nil); return }
+        isBroken = true
+        switch state {
+        case .idle, .collecting: refuseMalformed()
+        case .streaming(let pipe): pipe.fail()   // its route ends, and the answer closes the connection
+        case .answering, .closing: break
+        }
     }
 
+    private func refuseMalformed() {
+        if case .idle = state { path = "" }
+        refuse(MatrixError.badRequest("This is not a well-formed HTTP request."))
+    }
+
+    // MARK: time
+
+    private func arm(_ time: TimeAmount) {
+        guard let loop = context?.eventLoop else { return }
+        let at = loop.now + time
+        deadline = at
+        guard timer == nil || at < rings else { return }
+        timer?.cancel()
+        ring(at, loop)
+    }
+
+    private func ring(_ at: NIODeadline, _ loop: any EventLoop) {
+        rings = at
+        timer = loop.assumeIsolated().scheduleTask(deadline: at) { [self] in
+            timer = nil
+            guard let context, let deadline else { return }
+            if deadline <= context.eventLoop.now { context.close(promise: nil) } else { ring(deadline, context.eventLoop) }
+        }
+    }
+
+    // MARK: reading
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): begin(context, head)
+        let part = unwrapInboundIn(data)
+        if case .answering = state {
+            waiting.append(part)
+            read(context)
+        } else {
+            take(part, context)
+        }
+    }
+
+    /// Reading pauses while requests wait for their turn and while a body comes faster than its route reads it.
+    private func read(_ context: ChannelHandlerContext) {
+        let wanted = waiting.isEmpty && !(pipe?.isFull ?? false)
+        guard wanted != isReading else { return }
+        isReading = wanted
+        context.channel.setOption(.autoRead, value: wanted).whenFailure { _ in }   // closed already
+    }
+
+    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch part {
+        case .head(let head):
+            if case .idle = state { begin(context, head) }
         case .body(let buffer):
             switch state {
             case .collecting(var request, let rawPath, let route, let params, let max):
                 guard request.body.count + buffer.readableBytes <= max else {
-                    refuse(context, MatrixError.tooLarge("The body is larger than \(max) bytes."))
+                    refuse(MatrixError.tooLarge("The body is larger than \(max) bytes."))
                     return
                 }
                 state = .idle   // releases the only other reference, so that the body grows in place
                 request.body.append(contentsOf: buffer.readableBytesView)
                 state = .collecting(request, rawPath, route, params: params, max: max)
             case .streaming(let pipe):
-                arm(context, Self.requestTimeout)
+                arm(Self.requestTimeout)
                 pipe.push(Array(buffer.readableBytesView))
-            case .idle, .answering: break
+            case .idle, .answering, .closing: break
             }
         case .end:
             switch state {
             case .collecting(let request, let rawPath, let route, let params, _):
                 state = .answering
-                timer?.cancel()
+                deadline = nil
                 run(context, request, rawPath, route, params)
             case .streaming(let pipe):
-                timer?.cancel()
-                pipe.finish()
                 state = .answering
-            case .idle, .answering: break
+                deadline = nil
+                pipe.finish()
+            case .idle, .answering, .closing: break
             }
         }
     }
 
     private func begin(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
-        keepAlive = head.isKeepAlive
+        keepAlive = head.isKeepAlive && !head.headers.contains(name: "upgrade")   // the parser stops behind an upgrade
         isHead = head.method == .HEAD
         isHTTP10 = head.version.major == 1 && head.version.minor == 0
         path = head.uri
         language = head.headers.first(name: "accept-language").map(Request.language) ?? "en"
-        arm(context, Self.requestTimeout)
+        arm(Self.requestTimeout)
         let question = head.uri.utf8.firstIndex(of: UInt8(ascii: "?"))
         let rawPath = head.uri[..<(question ?? head.uri.endIndex)]
         let rawQuery = question.map { head.uri[head.uri.utf8.index(after: $0)...] } ?? ""
         guard let method = Method(rawValue: head.method.rawValue) else {
-            refuse(context, MatrixError.badMethod()); return
+            refuse(MatrixError.badMethod()); return
         }
         guard rawPath.first == "/", rawPath.utf8.count <= 8192, let decoded = Percent.decode(rawPath),
               let query = Percent.query(rawQuery) else {
-            refuse(context, MatrixError.invalidParam("The address is not well-formed.")); return
+            refuse(MatrixError.invalidParam("The address is not well-formed.")); return
         }
         var request = Request(method, decoded, query: query, headers: Headers(head.headers.map { (name: $0.name, value: $0.value) }), remote: remote(context, head))
         let match = shared.router.match(method, rawPath: rawPath)
@@ -121,14 +192,14 @@ final class HTTPConnection: ChannelInboundHandler {
         let length = head.headers.first(name: "content-length").flatMap { Int64($0) }
         switch route.body {
         case .collected(let max):
-            if let length, length > Int64(max) { refuse(context, MatrixError.tooLarge("The body is larger than \(max) bytes.")); return }
+            if let length, length > Int64(max) { refuse(MatrixError.tooLarge("The body is larger than \(max) bytes.")); return }
             if head.headers.contains(name: "expect") { sendContinue(context) }
             if let length { request.body.reserveCapacity(Int(length)) }
             state = .collecting(request, rawPath, route, params: params, max: max)
         case .streamed:
             if head.headers.contains(name: "expect") { sendContinue(context) }
-            let channel = context.channel
-            let pipe = BodyPipe(pause: { pause in channel.setOption(.autoRead, value: !pause).whenFailure { _ in } })
+            let loop = context.eventLoop, me = NIOLoopBound(self, eventLoop: loop)
+            let pipe = BodyPipe(onFullness: { loop.execute { me.value.fullnessChanged() } })
             request.stream = pipe
             self.pipe = pipe
             state = .streaming(pipe)
@@ -136,8 +207,14 @@ final class HTTPConnection: ChannelInboundHandler {
         }
     }
 
+    private func fullnessChanged() {
+        if let context { read(context) }
+    }
+
     private func sendContinue(_ context: ChannelHandlerContext) {
-        context.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+        var out = context.channel.allocator.buffer(capacity: 32)
+        out.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(out)), promise: nil)
     }
 
     private func remote(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) -> String {
@@ -147,15 +224,15 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     /// Answers at once without reading the rest, and closes.
-    private func refuse(_ context: ChannelHandlerContext, _ error: MatrixError) {
+    private func refuse(_ error: MatrixError) {
         keepAlive = false
-        state = .answering
-        write(shared.router.refusal(error, path: path, language: language), context.channel, NIOLoopBound(self, eventLoop: context.eventLoop))
+        state = .idle
+        answer(shared.router.refusal(error, path: path, language: language), isWhole: false)
     }
 
     private func run(_ context: ChannelHandlerContext, _ request: Request, _ rawPath: Substring, _ route: Route?, _ params: [String: String]) {
-        let shared = shared, channel = context.channel
-        let me = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let shared = shared, loop = context.eventLoop
+        let me = NIOLoopBound(self, eventLoop: loop)
         shared.inFlight.add(1, ordering: .relaxed)
         task = Task {
             let response: Response
@@ -163,161 +240,152 @@ final class HTTPConnection: ChannelInboundHandler {
             else { response = await shared.router.handle(request, rawPath: rawPath, context: shared.context) }
             shared.context.metrics.add(.httpRequests)
             if response.status >= 500 { shared.context.metrics.add(.httpErrors) }
-            channel.eventLoop.execute { me.value.write(response, channel, me) }
+            loop.execute { me.value.answer(response) }
         }
     }
 
     // MARK: answering (on the event loop)
 
-    private func write(_ response: Response, _ channel: any Channel, _ me: NIOLoopBound<HTTPConnection>) {
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(8)
-        for field in response.headers.fields { headers.add(name: field.name, value: field.value) }
-        if path.hasPrefix("/_matrix/") || path.hasPrefix("/.well-known/") {
-            headers.add(name: "Access-Control-Allow-Origin", value: "*")
-            if response.status == 204 || response.status == 405 {
-                headers.add(name: "Access-Control-Allow-Methods", value: "GET, POST, PUT, DELETE, OPTIONS")
-                headers.add(name: "Access-Control-Allow-Headers", value: "X-Requested-With, Content-Type, Authorization, Range")
-            }
-            headers.add(name: "Access-Control-Expose-Headers", value: "Retry-After, Content-Range, Accept-Ranges")
-        }
-        if !headers.contains(name: "X-Content-Type-Options") { headers.add(name: "X-Content-Type-Options", value: "nosniff") }
-        var close = !keepAlive || shared.isDraining.load(ordering: .relaxed)
+    private func answer(_ response: Response) {
         // An answer given before the whole request was read leaves the rest unread: the connection cannot be used again.
-        if case .streaming(let pipe) = state { close = true; pipe.fail() }
-        let status = HTTPResponseStatus(statusCode: response.status)
+        if case .streaming(let pipe) = state {
+            pipe.fail()
+            answer(response, isWhole: false)
+        } else {
+            answer(response, isWhole: true)
+        }
+    }
+
+    /// - Parameter isWhole: whether the request was read to its end.
+    private func answer(_ response: Response, isWhole: Bool) {
+        // A route may answer without having read its body.
+        pipe?.abandon()
+        pipe = nil
+        guard let context, context.channel.isActive else { return done() }
+        guard ResponseWriter.isSound(response.headers) else {
+            shared.context.log.error("an answer with a control character in its headers was not sent", metadata: ["status": "\(response.status)"])
+            return answer(MatrixError.internalError().response(language: language), isWhole: isWhole)
+        }
+        let close = !keepAlive || !isWhole || shared.isDraining.load(ordering: .relaxed)
         let isEmpty = isHead || response.status == 204 || response.status == 304
         switch response.body {
         case .bytes(let bytes):
-            if response.status != 204 && response.status != 304 { headers.add(name: "Content-Length", value: String(bytes.count)) }
-            head(channel, status, headers, close)
-            if !isEmpty, !bytes.isEmpty { channel.write(HTTPServerResponsePart.body(.byteBuffer(channel.allocator.buffer(bytes: bytes))), promise: nil) }
-            finish(channel, me, close)
+            let hasLength = response.status != 204 && response.status != 304
+            var out = head(context, response, hasLength ? .length(Int64(bytes.count)) : .none, close, room: bytes.count)
+            if !isEmpty { out.writeBytes(bytes) }
+            // A client that does not fetch its answers gets no further ones.
+            if close || out.readableBytes > 64 << 10 || !context.channel.isWritable {
+                finish(context, .byteBuffer(out), close: close, isWhole: isWhole)
+            } else {
+                context.writeAndFlush(wrapOutboundOut(.byteBuffer(out)), promise: nil)
+                next(context)
+            }
         case .file(let file, let range):
-            headers.add(name: "Content-Length", value: String(range.upperBound - range.lowerBound))
-            if isEmpty { head(channel, status, headers, close); finish(channel, me, close); return }
+            if isEmpty {
+                return finish(context, .byteBuffer(head(context, response, .length(range.upperBound - range.lowerBound), close)), close: close, isWhole: isWhole)
+            }
             do {
                 let handle = try NIOFileHandle(_deprecatedPath: file)
-                head(channel, status, headers, close)
+                context.write(wrapOutboundOut(.byteBuffer(head(context, response, .length(range.upperBound - range.lowerBound), close))), promise: nil)
                 let region = FileRegion(fileHandle: handle, readerIndex: Int(range.lowerBound), endIndex: Int(range.upperBound))
-                channel.write(HTTPServerResponsePart.body(.fileRegion(region))).whenComplete { _ in
+                finish(context, .fileRegion(region), close: close, isWhole: isWhole) {
                     try? handle.close()   // only read from: closing loses nothing
                 }
-                finish(channel, me, close)
             } catch {
                 shared.context.log.error("a stored file cannot be opened", metadata: ["error": "\(error)"])
-                write(MatrixError.internalError().response(language: "en"), channel, me)
+                answer(MatrixError.internalError().response(language: "en"), isWhole: isWhole)
             }
-        case .stream(let stream):
-            head(channel, status, headers, true)
-            channel.flush()
-            let log = shared.context.log
-            task = Task {
-                for await chunk in stream {
-                    do { try await channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(channel.allocator.buffer(bytes: chunk)))) } catch {
-                        log.debug("a stream's client went away")
-                        break
-                    }
-                }
-                channel.eventLoop.execute { me.value.finish(channel, me, true) }
-            }
+        case .stream where isEmpty: finish(context, .byteBuffer(head(context, response, .none, close)), close: close, isWhole: isWhole)
+        case .stream(let stream): follow(stream, response, context)
         }
     }
 
-    private func head(_ channel: any Channel, _ status: HTTPResponseStatus, _ headers: HTTPHeaders, _ close: Bool) {
-        var headers = headers
-        if close { headers.add(name: "Connection", value: "close") } else if isHTTP10 { headers.add(name: "Connection", value: "keep-alive") }
-        channel.write(HTTPServerResponsePart.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers)), promise: nil)
+    private func writer(_ response: Response, _ framing: ResponseWriter.Framing, _ close: Bool) -> ResponseWriter {
+        ResponseWriter(status: response.status, framing: framing, closes: close, isHTTP10: isHTTP10,
+                       isShared: path.hasPrefix("/_matrix/") || path.hasPrefix("/.well-known/"))
     }
 
-    private func finish(_ channel: any Channel, _ me: NIOLoopBound<HTTPConnection>, _ close: Bool) {
-        state = .idle
+    private func head(_ context: ChannelHandlerContext, _ response: Response, _ framing: ResponseWriter.Framing, _ close: Bool, room: Int = 0) -> ByteBuffer {
+        var out = context.channel.allocator.buffer(capacity: room + 320)
+        writer(response, framing, close).head(response.headers, into: &out)
+        return out
+    }
+
+    /// Writes the last part of an answer; when it has left, the connection is closed or waits for the next request.
+    private func finish(_ context: ChannelHandlerContext, _ last: IOData, close: Bool, isWhole: Bool, then clean: @escaping () -> Void = {}) {
+        if close { state = .closing }
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { [self] _ in
+            clean()
+            guard let context = self.context else { return done() }
+            if !close { return next(context) }
+            done()
+            if isWhole { return context.close(promise: nil) }
+            // Closing now would answer what still comes with a reset, and the client might never read this answer.
+            waiting = []
+            read(context)
+            context.close(mode: .output, promise: nil)
+            arm(Self.lingerTimeout)
+        }
+        context.writeAndFlush(wrapOutboundOut(last), promise: sent)
+    }
+
+    /// The connection is closed when the stream ends, and the stream is cancelled when the client goes away.
+    private func follow(_ stream: AsyncStream<[UInt8]>, _ response: Response, _ context: ChannelHandlerContext) {
+        let writer = writer(response, isHTTP10 ? .untilClose : .chunked, true)
+        var out = context.channel.allocator.buffer(capacity: 320)
+        writer.head(response.headers, into: &out)
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(out)), promise: nil)
+        keepAlive = false
+        let channel = context.channel, log = shared.context.log
+        let me = NIOLoopBound(self, eventLoop: context.eventLoop)
+        task = Task {
+            for await chunk in stream {
+                var out = channel.allocator.buffer(capacity: chunk.count + 16)
+                writer.piece(chunk, into: &out)
+                do { try await channel.writeAndFlush(IOData.byteBuffer(out)) } catch {
+                    log.debug("a stream's client went away")
+                    break
+                }
+            }
+            channel.eventLoop.execute { me.value.end(writer) }
+        }
+    }
+
+    private func end(_ writer: ResponseWriter) {
+        guard let context, context.channel.isActive else { return done() }
+        var out = context.channel.allocator.buffer(capacity: 8)
+        writer.end(into: &out)
+        finish(context, .byteBuffer(out), close: true, isWhole: true)
+    }
+
+    private func done() {
         if task != nil { shared.inFlight.subtract(1, ordering: .relaxed); task = nil }
-        // A route may answer without having read its body: reading goes on for the next request.
-        pipe?.abandon()
-        pipe = nil
-        let done = channel.writeAndFlush(HTTPServerResponsePart.end(nil))
-        if close { done.whenComplete { _ in channel.close(mode: .all, promise: nil) } }
-        else {
-            timer?.cancel()
-            timer = channel.eventLoop.scheduleTask(in: Self.keepAliveTimeout) { channel.close(promise: nil) }
-        }
-    }
-}
-
-/// A streamed request body between the event loop and its route. Holds at most a few pieces: when they are not
-/// fetched, reading from the socket pauses.
-final class BodyPipe: BodyReader {
-    private struct State {
-        var pieces: [[UInt8]] = []
-        var bytes = 0
-        var isFinished = false
-        var isBroken = false
-        var isPaused = false
-        var waiter: CheckedContinuation<[UInt8]?, any Error>?
-    }
-    private let state = Mutex(State())
-    private let pause: @Sendable (Bool) -> Void
-    private static let high = 256 << 10, low = 64 << 10
-
-    init(pause: @escaping @Sendable (Bool) -> Void) { self.pause = pause }
-
-    func push(_ piece: [UInt8]) {
-        let (waiter, mustPause) = state.withLock { state -> (CheckedContinuation<[UInt8]?, any Error>?, Bool) in
-            if let waiter = state.waiter { state.waiter = nil; return (waiter, false) }
-            state.pieces.append(piece)
-            state.bytes += piece.count
-            if state.bytes > Self.high, !state.isPaused { state.isPaused = true; return (nil, true) }
-            return (nil, false)
-        }
-        waiter?.resume(returning: piece)
-        if mustPause { pause(true) }
-    }
-    /// Nobody will fetch the rest.
-    func abandon() {
-        let mustResume = state.withLock { state in
-            state.pieces = []
-            state.bytes = 0
-            defer { state.isPaused = false }
-            return state.isPaused
-        }
-        if mustResume { pause(false) }
-    }
-    func finish() { end { $0.isFinished = true } }
-    func fail() { end { if !$0.isFinished { $0.isBroken = true } } }
-    private func end(_ change: (inout State) -> Void) {
-        let (waiter, broken) = state.withLock { state -> (CheckedContinuation<[UInt8]?, any Error>?, Bool) in
-            change(&state)
-            defer { state.waiter = nil }
-            return (state.waiter, state.isBroken)
-        }
-        if broken { waiter?.resume(throwing: MatrixError.badRequest("The upload broke off.")) } else { waiter?.resume(returning: nil) }
+        deadline = nil
     }
 
-    func next() async throws -> [UInt8]? {
-        try await withCheckedThrowingContinuation { continuation in
-            enum Step { case give([UInt8], resume: Bool), end, broken, wait }
-            let step = state.withLock { state -> Step in
-                if !state.pieces.isEmpty {
-                    let piece = state.pieces.removeFirst()
-                    state.bytes -= piece.count
-                    let resume = state.isPaused && state.bytes < Self.low
-                    if resume { state.isPaused = false }
-                    return .give(piece, resume: resume)
-                }
-                if state.isBroken { return .broken }
-                if state.isFinished { return .end }
-                state.waiter = continuation
-                return .wait
-            }
-            switch step {
-            case .give(let piece, let resume):
-                if resume { pause(false) }
-                continuation.resume(returning: piece)
-            case .end: continuation.resume(returning: nil)
-            case .broken: continuation.resume(throwing: MatrixError.badRequest("The upload broke off."))
-            case .wait: break
+    /// The answer is out: the next request begins, or is waited for.
+    private func next(_ context: ChannelHandlerContext) {
+        done()
+        state = .idle
+        arm(Self.keepAliveTimeout)
+        var taken = 0
+        while taken < waiting.count {
+            if case .answering = state { break }
+            if case .closing = state { break }
+            let part = waiting[taken]
+            taken += 1
+            take(part, context)
+        }
+        // A part that was answered on the spot may have emptied the queue.
+        waiting.removeFirst(min(taken, waiting.count))
+        if isBroken {
+            switch state {
+            case .idle, .collecting: return refuseMalformed()
+            case .streaming(let pipe): pipe.fail()
+            case .answering, .closing: break
             }
         }
+        read(context)
     }
 }

@@ -41,11 +41,12 @@ package final class HTTPServer: Sendable {
                 .serverChannelOption(.backlog, value: 1024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.tcpOption(.tcpUserTimeout), value: Int(HTTPConnection.deliveryTimeout.nanoseconds / 1_000_000))
                 .childChannelOption(.maxMessagesPerRead, value: 4)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
-                        try channel.pipeline.syncOperations.addHandler(HTTPConnection(shared: shared))
+                        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)
+                        try channel.pipeline.syncOperations.addHandlers(ByteToMessageHandler(decoder), HTTPConnection(shared: shared))
                     }
                 }
                 .bind(host: host, port: port).get()
@@ -71,4 +72,10 @@ package final class HTTPServer: Sendable {
         }
         do { try await group.shutdownGracefully() } catch { shared.context.log.error("event loops did not end cleanly", metadata: ["error": "\(error)"]) }
     }
+}
+
+extension NIOBSDSocket.Option {
+    /// Milliseconds after which a connection ends whose peer takes nothing of what was sent, be it gone or not reading.
+    /// https://man7.org/linux/man-pages/man7/tcp.7.html
+    fileprivate static let tcpUserTimeout = NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)
 }
