@@ -18,23 +18,27 @@ package final class AppService: Sendable {
         var registry: Registry
         /// By number; nil for services that are never called.
         var couriers: [Courier?]
-        var listeners: ServiceSet
+        var listeners: ServiceSet = []
+        var deviceServices: ServiceSet = []
     }
     private let loaded: Mutex<Loaded>
     /// Registrations of a test, in place of the files.
     private let given: [Registration]
     let interest = Interest()
     let protocols = ProtocolCache()
+    let presence = PresenceQueue()
 
     package init(_ registrations: [Registration] = []) {
         given = registrations
-        loaded = Mutex(Loaded(registry: Registry([], serverName: ""), couriers: [], listeners: []))
+        loaded = Mutex(Loaded(registry: Registry([], serverName: ""), couriers: []))
     }
 
     var registry: Registry { loaded.withLock { $0.registry } }
     var couriers: [Courier?] { loaded.withLock { $0.couriers } }
-    /// Services that want receipts and typing notices.
+    /// Services that want receipts, typing notices and presence.
     var listeners: ServiceSet { loaded.withLock { $0.listeners } }
+    /// Services that are told of devices and keys, and take the messages to their users' devices.
+    var deviceServices: ServiceSet { loaded.withLock { $0.deviceServices } }
 
     package var feature: Feature {
         Feature("appservice", migrations: [Outbox.schema, Networks.schema], routes: pingRoutes + thirdPartyRoutes + networkRoutes,
@@ -53,11 +57,13 @@ package final class AppService: Sendable {
             }
             try Outbox.forgetOthers(tx, than: registrations.map(\.id))
         }
-        let couriers = registrations.map { $0.url == nil ? nil : Courier($0) }
-        var listeners: ServiceSet = []
-        for (number, service) in registrations.enumerated() where service.receivesEphemeral && service.url != nil { listeners.insert(ServiceSet(number: number)) }
-        let found = listeners
-        loaded.withLock { $0 = Loaded(registry: registry, couriers: couriers, listeners: found) }
+        var found = Loaded(registry: registry, couriers: registrations.map { $0.url == nil ? nil : Courier($0) })
+        for (number, service) in registrations.enumerated() where service.url != nil {
+            if service.receivesEphemeral { found.listeners.insert(ServiceSet(number: number)) }
+            if service.takesDeviceMessages { found.deviceServices.insert(ServiceSet(number: number)) }
+        }
+        let ready = found
+        loaded.withLock { $0 = ready }
     }
 
     /// All couriers, until the server ends.
@@ -100,19 +106,25 @@ extension AppService: Bridging {
         claims.all.numbers.map { BridgeClaim(service: registry.services[$0].id, isExclusive: claims.exclusive.contains(ServiceSet(number: $0))) }
     }
 
-    package func aliasesChanged(_ tx: WriteTx, room: RoomID) {
-        if !registry.isEmpty { interest.drop(tx, room: room) }
+    package func changed(_ c: Context, _ tx: WriteTx, _ what: BridgeChange) throws {
+        guard !registry.isEmpty else { return }
+        switch what {
+        case .aliases(let room): interest.drop(tx, room: room)
+        case .devices(let user): try DeviceNews.devicesChanged(c, tx, self, user)
+        case .signatures(let user, let reader): try DeviceNews.signaturesChanged(tx, self, user, seenBy: reader)
+        case .keyCounts(let counts): try DeviceNews.keysChanged(tx, self, counts)
+        }
     }
 
-    package func take(_ c: Context, _ tx: WriteTx, toDevice event: JSONObject, user: UserID, device: DeviceID) throws -> Bool {
+    package func take(_ c: Context, _ tx: WriteTx, toDevice event: JSONObject, user: UserID, device: DeviceID) throws -> BridgeTaking {
         let registry = registry
-        guard !registry.isEmpty else { return false }
-        let takers = registry.claims(on: user).all.numbers.filter { registry.services[$0].takesDeviceMessages && registry.services[$0].url != nil }
-        guard let number = takers.first else { return false }
+        guard !registry.isEmpty else { return .untaken }
+        let claims = registry.claims(on: user), takers = claims.all.intersection(deviceServices)
+        guard !takers.isEmpty else { return .untaken }
         var event = event
         event["to_user_id"] = JSON(user)
         event["to_device_id"] = JSON(device)
-        try enqueue(tx, ServiceSet(number: number), position: tx.nextPosition(), kind: .toDevice, payload: event.encoded())
-        return true
+        try enqueue(tx, takers, position: tx.nextPosition(), kind: .toDevice, payload: event.encoded())
+        return claims.exclusive.isDisjoint(with: takers) ? .copied : .taken
     }
 }

@@ -80,6 +80,14 @@ struct Port {
         let path = "/rooms/\(Percent.encode(room))/send/m.room.message/\(app.context.entropy.token(8))"
         return try await call(.put, path, as: user ?? ann, ["msgtype": "m.text", "body": .string(text)]).expect(200)["event_id"]?.stringValue ?? ""
     }
+    func join(_ room: String, for ghost: String) async throws {
+        try await call(.post, "/rooms/\(Percent.encode(room))/join", for: ghost, [:]).expect(200)
+    }
+    /// Sends all that waits, and forgets that it came.
+    func settle() async throws {
+        try await deliver()
+        line.forget()
+    }
     /// Sends all that waits.
     func deliver() async throws {
         let courier = try courier

@@ -37,8 +37,11 @@ extension Accounts {
                 guard mayCreate else { throw MatrixError.notFound("There is no such device.") }
                 try DeviceStore.insert(tx, user, id, name: name, now: now)
                 try DeviceLists.announce(c, tx, board, user)
+                try OneTimeKeys.tell(c, tx, user, id)
                 return true
             }
+            // It does so whenever it starts, and may have forgotten what it knew.
+            if mayCreate { try OneTimeKeys.tell(c, tx, user, id) }
             guard body["display_name"] != nil, old.name != name else { return false }
             try DeviceStore.rename(tx, user, id, name)
             try DeviceLists.announce(c, tx, board, user)

@@ -95,7 +95,7 @@ enum CrossSigning {
             try CrossSigningStore.set(tx, user, key)
             if usage == .userSigning { isPrivate = true } else { isPublic = true }
         }
-        if isPublic { try DeviceLists.announce(c, tx, board, user) } else if isPrivate { try DeviceLists.announce(tx, board, to: user, about: user) }
+        if isPublic { try DeviceLists.announce(c, tx, board, user) } else if isPrivate { try DeviceLists.announce(c, tx, board, to: user, about: user) }
     }
 }
 

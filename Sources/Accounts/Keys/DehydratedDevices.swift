@@ -43,7 +43,7 @@ extension Accounts {
             _ = try DeviceKeys.set(tx, user, device, checked)
             try OneTimeKeys.add(tx, user, device, once)
             try OneTimeKeys.setFallback(tx, user, device, fallback)
-            cache.changed(tx, user, device)
+            try OneTimeKeys.announce(c, tx, cache, user, device)
             try DeviceLists.announce(c, tx, board, user)
         }
         return .json(["device_id": JSON(device)])

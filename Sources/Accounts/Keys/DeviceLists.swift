@@ -16,14 +16,16 @@ enum DeviceLists {
         audience.insert(user)
         for other in audience { tx.touch(.device(other.rawValue)) }
         board.note(.devices(of: user, audience: audience.count <= DeviceListBoard.largestAudience ? audience : nil), at: position)
+        try c.ports.bridges.changed(c, tx, .devices(of: user))
     }
 
     /// What only `user` sees of `other` (or of himself) has changed: his user-signing key, a signature that he made.
-    static func announce(_ tx: WriteTx, _ board: DeviceListBoard, to user: UserID, about other: UserID) throws {
+    static func announce(_ c: Context, _ tx: WriteTx, _ board: DeviceListBoard, to user: UserID, about other: UserID) throws {
         let position = tx.nextPosition()
         try tx.run(DeviceListSQL.note, user, other, position)
         tx.touch(.device(user.rawValue))
         board.note(.devices(of: other, audience: [user]), at: position)
+        try c.ports.bridges.changed(c, tx, .signatures(of: other, seenBy: user))
     }
 
     static func changes(_ c: Context, _ tx: ReadTx, _ board: DeviceListBoard, of user: UserID, after from: Int64, through to: Int64) throws -> SyncParts.DeviceLists {

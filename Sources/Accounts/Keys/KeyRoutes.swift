@@ -35,7 +35,7 @@ extension Accounts {
                 if let keys, try DeviceKeys.set(tx, user, device, keys) { try DeviceLists.announce(c, tx, board, user) }
                 try OneTimeKeys.add(tx, user, device, once)
                 try OneTimeKeys.setFallback(tx, user, device, fallback)
-                cache.changed(tx, user, device)
+                try OneTimeKeys.announce(c, tx, cache, user, device)
                 return try OneTimeKeys.count(tx, user, device)
             }
         }
@@ -89,7 +89,7 @@ extension Accounts {
         let found = try await c.db.write { tx in
             var found: [UserID: JSONObject] = [:]
             for claim in sent {
-                guard let key = try OneTimeKeys.claim(tx, cache, claim.user, claim.device, claim.algorithm, now: now) else { continue }
+                guard let key = try OneTimeKeys.claim(c, tx, cache, claim.user, claim.device, claim.algorithm, now: now) else { continue }
                 found[claim.user, default: [:]][claim.device.rawValue] = .object(JSONObject([(key: key.name, value: .raw(key.json))]))
             }
             return found
@@ -180,7 +180,7 @@ extension Accounts {
                 }
             }
             if changed.remove(user) != nil { try DeviceLists.announce(c, tx, board, user) }
-            for other in changed.sorted() { try DeviceLists.announce(tx, board, to: user, about: other) }
+            for other in changed.sorted() { try DeviceLists.announce(c, tx, board, to: user, about: other) }
             return failures
         }
         return .json(["failures": .object(JSONObject(failures.map { (key: $0.key.rawValue, value: JSON.object($0.value)) }))])

@@ -63,17 +63,29 @@ enum OneTimeKeys {
         }
     }
 
-    static func claim(_ tx: WriteTx, _ cache: KeyCountCache, _ user: UserID, _ device: DeviceID, _ algorithm: String, now: Int64) throws -> (name: String, json: [UInt8])? {
+    static func claim(_ c: Context, _ tx: WriteTx, _ cache: KeyCountCache, _ user: UserID, _ device: DeviceID, _ algorithm: String, now: Int64) throws -> (name: String, json: [UInt8])? {
         if let key = try tx.first(OneTimeKeySQL.claim, now, user, device, algorithm, row: { (name: algorithm + ":" + $0.text(0), json: $0.bytes(1)) }) {
-            cache.changed(tx, user, device)
+            try announce(c, tx, cache, user, device)
             return key
         }
         guard let fallback = try tx.first(OneTimeKeySQL.fallback, user, device, algorithm, row: { (name: algorithm + ":" + $0.text(0), json: $0.bytes(1), isUsed: $0.bool(2)) }) else { return nil }
         if !fallback.isUsed {
             try tx.run(OneTimeKeySQL.useFallback, user, device, algorithm)
-            cache.changed(tx, user, device)
+            try announce(c, tx, cache, user, device)
         }
         return (fallback.name, fallback.json)
+    }
+
+    /// What is left has changed: the device's sync says so, and so do transactions to the services that act for its user.
+    static func announce(_ c: Context, _ tx: WriteTx, _ cache: KeyCountCache, _ user: UserID, _ device: DeviceID) throws {
+        cache.changed(tx, user, device)
+        try tell(c, tx, user, device)
+    }
+    /// Tells the services that act for the user what is left. A bridge uploads its first keys when it hears that there are none.
+    static func tell(_ c: Context, _ tx: WriteTx, _ user: UserID, _ device: DeviceID) throws {
+        guard !c.ports.bridges.claims(on: user).isEmpty else { return }
+        let counts = BridgedKeyCounts(user: user, device: device, oneTimeKeys: json(try count(tx, user, device)), unusedFallbacks: try unusedFallbacks(tx, user, device))
+        try c.ports.bridges.changed(c, tx, .keyCounts(counts))
     }
 
     static func count(_ tx: ReadTx, _ user: UserID, _ device: DeviceID) throws -> [String: Int64] {

@@ -28,6 +28,12 @@ enum Presence {
     static func set(_ c: Context, _ board: PresenceBoard, _ user: UserID, _ mood: PresenceBoard.Mood, status: String??) async throws {
         let keys = try await c.db.read { tx in try Self.keys(c, tx, user) }
         board.set(user, mood, status: status, now: c.clock.now, hub: c.hub, keys: keys)
+        tellServices(c, board, user)
+    }
+
+    static func tellServices(_ c: Context, _ board: PresenceBoard, _ user: UserID) {
+        guard let entry = board.entry(user) else { return }
+        c.ports.bridges.presenceChanged(c, of: user, event: event(user, entry, now: c.clock.now))
     }
 
     private static func keys(_ c: Context, _ tx: ReadTx, _ user: UserID) throws -> [ChangeKey] {
@@ -134,6 +140,9 @@ struct PresenceObserver: RoomObserver {
         let user = UserID(trusted: target), hub = c.hub, board = board
         guard board.entry(user) != nil else { return }
         let room = event.room.rawValue
-        tx.afterCommit { board.show(user, hub: hub, keys: [.room(room)]) }
+        tx.afterCommit {
+            board.show(user, hub: hub, keys: [.room(room)])
+            Presence.tellServices(c, board, user)
+        }
     }
 }

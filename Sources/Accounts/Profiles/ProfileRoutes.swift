@@ -16,7 +16,7 @@ extension Accounts {
     private func full(_ c: Context, _ user: UserID) async throws -> FullProfile {
         if let profile = try await c.db.read({ tx in try ProfileStore.full(tx, user) }) { return profile }
         // A user of an application service may have to be made first.
-        guard try await c.ports.bridges.find(c, user: user), let profile = try await c.db.read({ tx in try ProfileStore.full(tx, user) }) else {
+        guard try await c.ports.bridges.find(c, .user(user)), let profile = try await c.db.read({ tx in try ProfileStore.full(tx, user) }) else {
             throw MatrixError.notFound("There is no such user.")
         }
         return profile

@@ -80,6 +80,7 @@ enum Sessions {
             tx.afterCommit { board.signedIn(user, now: now) }
             if isNew { try DeviceLists.announce(c, tx, accounts.deviceLists, user) }
         }
+        try OneTimeKeys.tell(c, tx, user, device)
         return try issue(c, tx, user: user, device: device, isRefreshable: isRefreshable)
     }
 
@@ -180,6 +181,8 @@ enum SessionStore {
         try tx.run(SQL.deleteRefreshAccess, number)
         try tx.run(SQL.deleteRefresh, number)
     }
+    /// Whether somebody has signed in on the device; a service makes devices without.
+    static func hasToken(_ tx: ReadTx, _ user: UserID, _ device: DeviceID) throws -> Bool { try tx.exists(SQL.hasToken, user, device) }
     static func deleteTokens(_ tx: WriteTx, _ user: UserID, _ device: DeviceID) throws {
         try tx.run(SQL.deleteDeviceTokens, user, device)
         try tx.run(SQL.deleteDeviceRefresh, user, device)
@@ -198,6 +201,7 @@ enum SessionStore {
         static let predecessors = "SELECT number FROM refresh_token WHERE replaced_by = ?"
         static let deleteRefresh = "DELETE FROM refresh_token WHERE number = ?"
         static let deleteRefreshAccess = "DELETE FROM access_token WHERE refresh_number = ?"
+        static let hasToken = "SELECT 1 FROM access_token WHERE user_id = ? AND device_id = ? LIMIT 1"
         static let deleteDeviceTokens = "DELETE FROM access_token WHERE user_id = ? AND device_id = ?"
         static let deleteDeviceRefresh = "DELETE FROM refresh_token WHERE user_id = ? AND device_id = ?"
     }

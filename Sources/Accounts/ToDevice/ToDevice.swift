@@ -62,7 +62,14 @@ enum ToDevice {
         }
         guard !devices.isEmpty else { return }
         let message: JSONObject = ["type": .string(type), "sender": JSON(sender), "content": .object(letter.content)]
-        let kept = try devices.filter { try !c.ports.bridges.take(c, tx, toDevice: message, user: letter.user, device: $0) }
+        let kept = try devices.filter { device in
+            switch try c.ports.bridges.take(c, tx, toDevice: message, user: letter.user, device: device) {
+            case .untaken: true
+            // A device on which nobody has signed in is the service's; it would wait there for ever.
+            case .copied: try SessionStore.hasToken(tx, letter.user, device) || DehydratedDeviceStore.device(tx, letter.user)?.id == device
+            case .taken: false
+            }
+        }
         guard !kept.isEmpty else { return }
         let event = message.encoded()
         for device in kept {

@@ -22,7 +22,7 @@ package struct Registration: Sendable {
     package var protocols: [String]
     /// It wants receipts, typing notices and presence.
     package var receivesEphemeral: Bool
-    /// It takes the messages to its users' devices itself (MSC3202, MSC2409).
+    /// It takes the messages to its users' devices itself, and is told of device lists and keys (MSC3202, MSC4203).
     package var takesDeviceMessages: Bool
 }
 

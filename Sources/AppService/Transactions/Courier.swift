@@ -16,6 +16,8 @@ final class Courier: Sendable {
     private struct State {
         /// The last typing notice of each room: it means nothing after a restart, so it is kept in memory only.
         var typing: [RoomID: [UInt8]] = [:]
+        /// The last presence of each user, for the same reason.
+        var presence: [UserID: [UInt8]] = [:]
         /// The transaction under way, and the bytes that were sent for it.
         var batch: Outbox.Batch?
         var body: [UInt8]?
@@ -26,7 +28,7 @@ final class Courier: Sendable {
     }
     private let state = Mutex(State())
     static let firstPause: Int64 = 1_000, longestPause: Int64 = 60_000
-    private static let maxTypingRooms = 100
+    private static let maxTypingRooms = 100, maxPresentUsers = 1_000
 
     init(_ service: Registration) { self.service = service }
 
@@ -38,6 +40,14 @@ final class Courier: Sendable {
         state.withLock { state in
             if state.typing.count >= Self.maxTypingRooms, state.typing[room] == nil { state.typing.removeAll() }
             state.typing[room] = event
+        }
+        work.ring()
+    }
+
+    func tell(presence event: [UInt8], of user: UserID) {
+        state.withLock { state in
+            if state.presence.count >= Self.maxPresentUsers, state.presence[user] == nil { state.presence.removeAll() }
+            state.presence[user] = event
         }
         work.ring()
     }
@@ -91,24 +101,26 @@ final class Courier: Sendable {
     /// The transaction that is to be sent, made now when none is under way.
     private func prepared(_ c: Context, done: Outbox.Batch?) async throws -> (Outbox.Batch, [UInt8])? {
         if done == nil, let known = state.withLock({ state in state.batch.flatMap { batch in state.body.map { (batch, $0) } } }) { return known }
-        let typing = state.withLock { state in
-            defer { state.typing = [:] }
-            return state.typing.sorted { $0.key < $1.key }.map(\.value)
-        }
-        guard let batch = try await Outbox.next(c, service: service.id, done: done, evenIfEmpty: !typing.isEmpty) else {
+        let hasPassing = state.withLock { !$0.typing.isEmpty || !$0.presence.isEmpty }
+        guard let batch = try await Outbox.next(c, service: service.id, done: done, evenIfEmpty: hasPassing) else {
             state.withLock { $0.batch = nil }
             return nil
         }
+        let passing: [[UInt8]] = batch.isRepetition ? [] : state.withLock { state in
+            defer { (state.typing, state.presence) = ([:], [:]) }
+            return state.typing.sorted { $0.key < $1.key }.map(\.value) + state.presence.sorted { $0.key < $1.key }.map(\.value)
+        }
         let positions = batch.items.filter { $0.kind == .event }.map(\.position)
         let events = positions.isEmpty ? [] : try await c.db.read { tx in try c.ports.lookup.events(c, tx, at: positions) }
-        let body = Self.body(batch, events: events, typing: typing)
+        let body = try Self.body(batch, events: events, passing: passing)
         state.withLock { $0.batch = batch; $0.body = body }
         return (batch, body)
     }
 
     /// Everything that does not live in a room's timeline stands under its stable and its older name.
-    static func body(_ batch: Outbox.Batch, events: [[UInt8]], typing: [[UInt8]]) -> [UInt8] {
-        let ephemeral = batch.items.filter { $0.kind == .ephemeral }.compactMap(\.payload) + typing
+    /// `passing`: typing notices and presence, which are kept nowhere.
+    static func body(_ batch: Outbox.Batch, events: [[UInt8]], passing: [[UInt8]]) throws -> [UInt8] {
+        let ephemeral = batch.items.filter { $0.kind == .ephemeral }.compactMap(\.payload) + passing
         let toDevice = batch.items.filter { $0.kind == .toDevice }.compactMap(\.payload)
         var body: JSONObject = ["events": .array(events.map { .raw($0) })]
         if !ephemeral.isEmpty {
@@ -118,6 +130,10 @@ final class Courier: Sendable {
         if !toDevice.isEmpty {
             body["to_device"] = .array(toDevice.map { .raw($0) })
             body["de.sorunome.msc2409.to_device"] = .array(toDevice.map { .raw($0) })
+        }
+        for (name, value) in try DeviceNews.fields(batch.items) {
+            body[name] = value
+            body["org.matrix.msc3202." + name] = value
         }
         return body.encoded()
     }

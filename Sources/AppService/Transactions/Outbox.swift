@@ -24,7 +24,7 @@ enum Outbox {
         );
         """)
 
-    enum Kind: Int64, Sendable { case event = 0, ephemeral = 1, toDevice = 2 }
+    enum Kind: Int64, Sendable { case event = 0, ephemeral = 1, toDevice = 2, deviceLists = 3, keyCounts = 4 }
 
     struct Item: Sendable {
         let position: Int64
@@ -37,6 +37,8 @@ enum Outbox {
         let txn: Int64
         let through: Int64
         let items: [Item]
+        /// It was sent before a restart, and the service may have it: what it did not carry then it will not look at now.
+        var isRepetition = false
     }
 
     /// Events of one transaction.
@@ -59,7 +61,7 @@ enum Outbox {
                 return try begin(tx, service, txn: now, evenIfEmpty)
             }
             // A transaction that was sent before a restart is sent again as it was.
-            if let txn = row.txn, let through = row.through { return Batch(txn: txn, through: through, items: try items(tx, service, through: through)) }
+            if let txn = row.txn, let through = row.through { return Batch(txn: txn, through: through, items: try items(tx, service, through: through), isRepetition: true) }
             return try begin(tx, service, txn: row.next, evenIfEmpty)
         }
     }

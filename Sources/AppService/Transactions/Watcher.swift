@@ -16,6 +16,7 @@ struct Watcher: RoomObserver {
             interested.formUnion(claims)
             // Those who leave hear of it; what comes afterwards is decided anew.
             if !claims.isEmpty { app.interest.drop(tx, room: event.room) }
+            try DeviceNews.membershipChanged(c, tx, app, event, of: target)
         }
         interested.formUnion(try app.interest.services(c, tx, registry, room: event.room))
         try app.enqueue(tx, interested, position: event.position, kind: .event)

@@ -93,7 +93,7 @@ extension RoomService {
             let aliases = try Aliases.of(tx, room: head.nid)
             try tx.run(RoomDeletion.SQL.aliases, head.nid)
             try tx.run(RoomSQL.setPublic, false, head.nid)
-            c.ports.bridges.aliasesChanged(tx, room: room)
+            try c.ports.bridges.changed(c, tx, .aliases(of: room))
             return aliases
         }
         while true {

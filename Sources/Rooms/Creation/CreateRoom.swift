@@ -45,7 +45,7 @@ extension RoomService {
         try state(EventType.powerLevels, preset.powerLevels(work.version, creation))
         if let alias = plan.alias {
             try Aliases.add(work.tx, alias, room: work.head.nid, by: creator, at: work.c.clock.now)
-            work.c.ports.bridges.aliasesChanged(work.tx, room: work.head.id)
+            try work.c.ports.bridges.changed(work.c, work.tx, .aliases(of: work.head.id))
             try state(EventType.canonicalAlias, ["alias": JSON(alias)])
         }
         for (type, content) in preset.state where !overridden.contains(type) { try state(type, content) }

@@ -11,7 +11,7 @@ extension RoomService {
                 let body = try request.json(), user = request.user.userID
                 var draft = try Self.plan(body, user, c), promised: [ThirdPartyInvite] = []
                 if let alias = draft.alias { try c.ports.bridges.check(alias, by: request.user.service) }
-                for target in draft.creation.invite { _ = try await c.ports.bridges.find(c, user: target) }
+                for target in draft.creation.invite { _ = try await c.ports.bridges.find(c, .user(target)) }
                 for invite in try Self.thirdPartyInvites(body) {
                     guard let target = try await invite.user(c) else { promised.append(invite); continue }
                     if !draft.creation.invite.contains(target) { draft.creation.invite.append(target) }

@@ -100,7 +100,7 @@ extension RoomService {
                 head = try Access.joined(tx, room: room, user)
             }
             try Aliases.add(tx, alias, room: head.nid, by: user, at: c.clock.now)
-            bridges.aliasesChanged(tx, room: room)
+            try bridges.changed(c, tx, .aliases(of: room))
         }
         return .empty
     }
@@ -120,7 +120,7 @@ extension RoomService {
                 throw MatrixError.forbidden("You don't have permission to remove this alias.")
             }
             try tx.run(AliasSQL.delete, alias)
-            c.ports.bridges.aliasesChanged(tx, room: found.room)
+            try c.ports.bridges.changed(c, tx, .aliases(of: found.room))
             guard hasPower else { return }
             // The room should not go on to call itself by a name that leads nowhere.
             guard var content = try StateStore.event(tx, room: work.head.nid, EventType.canonicalAlias)?.contentObject else { return }

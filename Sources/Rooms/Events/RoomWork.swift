@@ -179,6 +179,7 @@ final class RoomWork {
         try tx.run(EventSQL.insert, pos, head.nid, event.eventID, event.type, event.stateKey, event.sender, event.originServerTS, event.depth,
                    event.contentBytes, event.rest, relation?.event, relation?.type, thread, event.redacts, previous?.pos, attention.mark,
                    transaction?.device, transaction?.id)
+        var formerMembership: String?
         head.depth = event.depth
         head.lastEvent = event.eventID.rawValue
         head.lastPos = pos
@@ -189,6 +190,7 @@ final class RoomWork {
             if previous != nil { try tx.run(StateSQL.close, pos, head.nid, event.type, stateKey) }
             try tx.run(StateSQL.open, head.nid, event.type, stateKey, pos, event.eventID)
             if event.type == EventType.member {
+                formerMembership = try member(UserID(trusted: stateKey))?.membership
                 try setMember(event, stateKey, at: pos)
             } else if stateKey.isEmpty {
                 if Self.governs(event.type) { head.authPos = pos }
@@ -201,7 +203,7 @@ final class RoomWork {
         var content = event.content
         if let redacts = event.redacts { content["redacts"] = JSON(redacts) }   // in every version at the same place
         let seen = AppendedEvent(position: pos, room: head.id, id: event.eventID, type: event.type, stateKey: event.stateKey, sender: event.sender,
-                                 timestamp: event.originServerTS, content: .object(content))
+                                 timestamp: event.originServerTS, content: .object(content), formerMembership: formerMembership)
         for observer in c.observers { try observer.appended(c, tx, seen) }
     }
 

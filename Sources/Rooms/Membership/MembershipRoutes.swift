@@ -47,7 +47,7 @@ extension RoomService {
 
     /// An alias of an application service may have to be made first.
     static func lookUp(_ c: Context, _ name: String) async throws {
-        if let alias = RoomAlias(rawValue: name) { _ = try await c.ports.bridges.find(c, alias: alias) }
+        if let alias = RoomAlias(rawValue: name) { _ = try await c.ports.bridges.find(c, .alias(alias)) }
     }
 
     private func join(_ request: Request, _ c: Context, _ name: String) async throws -> Response {
@@ -101,7 +101,7 @@ extension RoomService {
         guard let target: UserID = try body.id("user_id") else { throw MatrixError.missingParam("'user_id' is required.") }
         let content = try Self.reason(body)
         // An application service may have to make the user first; whether it does is no condition.
-        _ = try await c.ports.bridges.find(c, user: target)
+        _ = try await c.ports.bridges.find(c, .user(target))
         try await c.db.write { tx in
             _ = try self.setMembership(c, tx, room: room, target: target, membership: "invite", by: user, content: content, timestamp: nil)
         }

@@ -8,16 +8,52 @@ package protocol Bridging: Sendable {
     /// The services in whose namespace the user lies, their own bots included.
     func claims(on user: UserID) -> [BridgeClaim]
     func claims(on alias: RoomAlias) -> [BridgeClaim]
-    /// Whether the local user exists; the services in whose namespace an unknown one lies are asked to make him.
-    func find(_ c: Context, user: UserID) async throws -> Bool
-    /// Whether the local alias exists; the services in whose namespace an unknown one lies are asked to make it.
-    func find(_ c: Context, alias: RoomAlias) async throws -> Bool
+    /// Whether the local user or alias exists; the services in whose namespace an unknown one lies are asked to make it.
+    func find(_ c: Context, _ name: BridgedName) async throws -> Bool
     /// Rooms that services have put into the list of one network (`<service>|<network>`), or of any (nil).
     func listed(_ tx: ReadTx, network: String?) throws -> [RoomID]
-    /// An alias of a room was made or removed in this transaction.
-    func aliasesChanged(_ tx: WriteTx, room: RoomID)
-    /// A message to a device of a user whose service takes such messages itself; false when it is to be kept for /sync.
-    func take(_ c: Context, _ tx: WriteTx, toDevice event: JSONObject, user: UserID, device: DeviceID) throws -> Bool
+    /// Something that services go by or are told of has changed in this transaction.
+    func changed(_ c: Context, _ tx: WriteTx, _ what: BridgeChange) throws
+    /// Whether somebody is here has changed, in memory. `event`: the m.presence event of `user`, as clients get it. Returns at once.
+    func presenceChanged(_ c: Context, of user: UserID, event: [UInt8])
+    /// A message to a device of a user whose services take such messages themselves.
+    func take(_ c: Context, _ tx: WriteTx, toDevice event: JSONObject, user: UserID, device: DeviceID) throws -> BridgeTaking
+}
+
+/// What a service may be asked to make.
+package enum BridgedName: Sendable, Hashable { case user(UserID), alias(RoomAlias) }
+
+package enum BridgeChange: Sendable {
+    /// An alias of the room was made or removed.
+    case aliases(of: RoomID)
+    /// The user's devices, their names, or keys that everybody sees.
+    case devices(of: UserID)
+    /// What one user alone sees of another, or of himself: his user-signing key, a signature that he made.
+    case signatures(of: UserID, seenBy: UserID)
+    /// What is left of the keys with which others begin a session with a device.
+    case keyCounts(BridgedKeyCounts)
+}
+
+package struct BridgedKeyCounts: Sendable, Hashable {
+    package var user: UserID
+    package var device: DeviceID
+    /// Algorithm -> how many one-time keys are left.
+    package var oneTimeKeys: JSON
+    /// Algorithms whose fallback key has not been used.
+    package var unusedFallbacks: [String]
+    package init(user: UserID, device: DeviceID, oneTimeKeys: JSON, unusedFallbacks: [String]) {
+        self.user = user; self.device = device; self.oneTimeKeys = oneTimeKeys; self.unusedFallbacks = unusedFallbacks
+    }
+}
+
+/// What became of a message to a device.
+package enum BridgeTaking: Sendable, Hashable {
+    /// No service wants it: it waits for the device's sync.
+    case untaken
+    /// Services are told, and the device may be a person's: it waits for its sync as well.
+    case copied
+    /// The user is a service's alone.
+    case taken
 }
 
 /// An application service, as those see it who check what it may do.
@@ -64,11 +100,14 @@ package struct NoBridges: Bridging {
     package func service(token: String) -> BridgeService? { nil }
     package func claims(on user: UserID) -> [BridgeClaim] { [] }
     package func claims(on alias: RoomAlias) -> [BridgeClaim] { [] }
-    package func find(_ c: Context, user: UserID) async throws -> Bool { try await c.db.read { tx in try c.ports.users.exists(tx, user) } }
-    package func find(_ c: Context, alias: RoomAlias) async throws -> Bool { false }
+    package func find(_ c: Context, _ name: BridgedName) async throws -> Bool {
+        guard case .user(let user) = name else { return false }
+        return try await c.db.read { tx in try c.ports.users.exists(tx, user) }
+    }
     package func listed(_ tx: ReadTx, network: String?) throws -> [RoomID] { [] }
-    package func aliasesChanged(_ tx: WriteTx, room: RoomID) {}
-    package func take(_ c: Context, _ tx: WriteTx, toDevice event: JSONObject, user: UserID, device: DeviceID) throws -> Bool { false }
+    package func changed(_ c: Context, _ tx: WriteTx, _ what: BridgeChange) throws {}
+    package func presenceChanged(_ c: Context, of user: UserID, event: [UInt8]) {}
+    package func take(_ c: Context, _ tx: WriteTx, toDevice event: JSONObject, user: UserID, device: DeviceID) throws -> BridgeTaking { .untaken }
 }
 
 /// Owned by Rooms: what those need who look at rooms from outside, whatever the members may see; and who knows whom by sharing a room, or does so no

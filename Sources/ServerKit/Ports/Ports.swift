@@ -156,9 +156,12 @@ package struct AppendedEvent: Sendable {
     package let sender: UserID
     package let timestamp: Int64
     package let content: JSON
-    package init(position: Int64, room: RoomID, id: EventID, type: String, stateKey: String?, sender: UserID, timestamp: Int64, content: JSON) {
+    /// Of a membership event: what the user was in the room before it; nil when he was nothing.
+    package let formerMembership: String?
+    package init(position: Int64, room: RoomID, id: EventID, type: String, stateKey: String?, sender: UserID, timestamp: Int64, content: JSON,
+                 formerMembership: String? = nil) {
         self.position = position; self.room = room; self.id = id; self.type = type; self.stateKey = stateKey
-        self.sender = sender; self.timestamp = timestamp; self.content = content
+        self.sender = sender; self.timestamp = timestamp; self.content = content; self.formerMembership = formerMembership
     }
 }
 

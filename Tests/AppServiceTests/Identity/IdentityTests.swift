@@ -74,6 +74,23 @@ struct IdentityTests {
         try await port.call(.get, "/account/whoami?device_id=D", for: "irc_bob").expect(400)
     }
 
+    /// MSC4190: what asks a person for his password asks nothing of a service.
+    @Test func noProofIsAskedOfAService() async throws {
+        let port = try await Port()
+        try await port.ghost("irc_bob")
+        for device in ["D", "E", "F"] { #expect(await port.call(.put, "/devices/\(device)", for: "irc_bob", [:]).status == 201) }
+        try await port.call(.post, "/delete_devices", for: "irc_bob", ["devices": ["D", "E"]]).expect(200)
+        #expect(try await port.call(.get, "/devices", for: "irc_bob").expect(200)["devices"]?.arrayValue?.map { $0["device_id"] } == ["F"])
+        func master(_ key: String) -> JSON {
+            ["master_key": ["user_id": "@irc_bob:test", "usage": ["master"], "keys": .object(["ed25519:" + key: .string(key)])]]
+        }
+        // The first keys need no proof of anybody, others in their place do.
+        for key in ["A", "B"].map({ String(repeating: $0, count: 42) + "A" }) { try await port.call(.post, "/keys/device_signing/upload?device_id=F", for: "irc_bob", master(key)).expect(200) }
+        // A device that acts is known by its own name when it sends and syncs.
+        try await port.call(.put, "/sendToDevice/m.x/1?device_id=F", for: "irc_bob", ["messages": ["@irc_bob:test": ["F": ["n": 1]]]]).expect(200)
+        #expect(try await port.call(.get, "/sync?device_id=F", for: "irc_bob").expect(200)["to_device"]?["events"]?.arrayValue?.count == 1)
+    }
+
     @Test func aDeactivatedUserIsNobodyAnyMore() async throws {
         let port = try await Port()
         try await port.ghost("irc_bob")
