@@ -78,13 +78,17 @@ class Device:
                 await other.turn(0)
         raise AssertionError("what was waited for did not come")
 
-    async def read(self, body: str) -> None:
-        """Waits for the text; it must have come encrypted, and nothing unreadable before it."""
+    async def read(self, *bodies: str) -> None:
+        """Waits for the texts, in this order; they must have come encrypted, and nothing unreadable before or among them."""
+        missing = list(bodies)
+
         def wanted(event):
             assert not isinstance(event, MegolmEvent), f"{self.directory.name} cannot decrypt {event.event_id}"
-            return isinstance(event, RoomMessageText) and event.body == body
-        event = await self.until(wanted)
-        assert event.decrypted
+            if isinstance(event, RoomMessageText) and event.body == missing[0]:
+                assert event.decrypted
+                del missing[0]
+            return not missing
+        await self.until(wanted)
 
     async def say(self, room: str, body: str) -> str:
         return good(await self.client.room_send(room, "m.room.message", {"msgtype": "m.text", "body": body}, ignore_unverified_devices=True)).event_id
