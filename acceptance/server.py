@@ -52,6 +52,7 @@ class Server:
         self.name = SERVER_NAME
         self.process: subprocess.Popen | None = None
         self.start_seconds = 0.0
+        self.environment: dict[str, str] = {}
         self.arguments = ["serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}", "--server-name", self.name]
         if database:
             self.arguments += ["--database", database]
@@ -69,7 +70,8 @@ class Server:
         began = time.monotonic()
         offset = self.log_path.stat().st_size if self.log_path.exists() else 0
         log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([str(BINARY), *self.arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
+        self.process = subprocess.Popen([str(BINARY), *self.arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT,
+                                        env={**os.environ, **self.environment})
         log.close()
         while True:
             with open(self.log_path, "rb") as f:
