@@ -21,7 +21,7 @@ package final class Media: MediaStoring {
     package var storing: any MediaStoring { self }
 
     package var feature: Feature {
-        Feature("media", migrations: Self.migrations + [Self.previewSchema], routes: routes + previewRoutes + adminRoutes, jobs: [
+        Feature("media", migrations: Self.migrations + [Self.previewSchema, Self.quarantineSchema], routes: routes + previewRoutes + adminRoutes + quarantineRoutes, jobs: [
             Job("media.sweep", every: 24 * 3_600_000) { c in try await self.sweep(c) },
             Job("media.reservations", every: 3_600_000) { c in
                 try await self.forgetReservations(c)
@@ -77,6 +77,7 @@ package final class Media: MediaStoring {
         var expires: Int64?
         var isInline: Bool
         var isPublic: Bool
+        var isQuarantined: Bool
     }
 
     /// A file on its place under `files`, not yet known to the database.
@@ -201,20 +202,22 @@ package final class Media: MediaStoring {
 
     // MARK: reads
 
-    func item(_ c: Context, id: String) async throws -> Item {
+    /// Throws M_NOT_FOUND for quarantined media as well, unless an administrator wants to look at it nevertheless.
+    func item(_ c: Context, id: String, evenQuarantined: Bool = false) async throws -> Item {
         let now = c.clock.now
         let found = try await c.db.read { tx in
             try tx.first(SQL.select, id) {
-                Item(id: id, contentType: $0.text(0), size: $0.int(1), name: $0.textOrNil(2), sha256: $0.textOrNil(3), expires: $0.intOrNil(4), isInline: $0.bool(5), isPublic: $0.bool(6))
+                Item(id: id, contentType: $0.text(0), size: $0.int(1), name: $0.textOrNil(2), sha256: $0.textOrNil(3), expires: $0.intOrNil(4), isInline: $0.bool(5), isPublic: $0.bool(6),
+                     isQuarantined: !$0.isNull(7))
             }
         }
-        guard let found, (found.expires ?? .max) > now else { throw MatrixError.notFound("There is no such media.") }
+        guard let found, (found.expires ?? .max) > now, evenQuarantined || !found.isQuarantined else { throw MatrixError.notFound("There is no such media.") }
         return found
     }
 
     /// The item with its content's hash; waits up to `timeout` ms for the content of a reserved address.
-    func content(_ c: Context, id: String, timeout: Int64) async throws -> (item: Item, sha256: String) {
-        let item = try await item(c, id: id)
+    func content(_ c: Context, id: String, timeout: Int64, evenQuarantined: Bool = false) async throws -> (item: Item, sha256: String) {
+        let item = try await item(c, id: id, evenQuarantined: evenQuarantined)
         if let sha256 = item.sha256 { return (item, sha256) }
         if try await arrivals.wait(id, timeout: timeout, unless: { try await self.item(c, id: id).sha256 != nil }) {
             let item = try await self.item(c, id: id)
@@ -262,15 +265,17 @@ package final class Media: MediaStoring {
 
     enum SQL {
         static let insert = """
-            INSERT INTO media (id, owner, content_type, size, name, sha256, created, expires, width, height, is_inline, is_public)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+            INSERT INTO media (id, owner, content_type, size, name, sha256, created, expires, width, height, is_inline, is_public, quarantined_by)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \(judged("?6")))
             """
-        static let select = "SELECT content_type, size, name, sha256, expires, is_inline, is_public FROM media WHERE id = ?1"
+        /// Who has quarantined the same content: it does not come back under another address.
+        private static func judged(_ content: String) -> String { "(SELECT MAX(q.quarantined_by) FROM media q WHERE q.sha256 = CAST(\(content) AS TEXT))" }
+        static let select = "SELECT content_type, size, name, sha256, expires, is_inline, is_public, quarantined_by FROM media WHERE id = ?1"
         static let reservation = "SELECT owner, expires FROM media WHERE id = ?1"
         static let countReserved = "SELECT COUNT(*) FROM media WHERE owner = ?1 AND sha256 IS NULL AND expires > ?2"
         static let fill = """
-            UPDATE media SET content_type = ?2, size = ?3, name = ?4, sha256 = ?5, width = ?6, height = ?7, is_inline = ?8, expires = NULL
-            WHERE id = ?1 AND sha256 IS NULL
+            UPDATE media SET content_type = ?2, size = ?3, name = ?4, sha256 = ?5, width = ?6, height = ?7, is_inline = ?8, expires = NULL,
+            quarantined_by = \(judged("?5")) WHERE id = ?1 AND sha256 IS NULL
             """
         static let setPublic = "UPDATE media SET is_public = ?2 WHERE id = ?1"
         static let forgetReserved = "DELETE FROM media WHERE sha256 IS NULL AND expires <= ?1"

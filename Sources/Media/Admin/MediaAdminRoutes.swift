@@ -60,7 +60,7 @@ extension Media {
             (try tx.all(AdminSQL.ofUser(order), user, limit, from) { row -> JSON in
                 ["media_id": .string(row.text(0)), "media_type": .string(row.text(1)), "media_length": .int(row.int(2)),
                  "upload_name": row.textOrNil(3).map { .string($0) } ?? .null, "created_ts": .int(row.int(4)), "last_access_ts": .null,
-                 "quarantined_by": .null, "safe_from_quarantine": false]
+                 "quarantined_by": row.textOrNil(5).map { .string($0) } ?? .null, "safe_from_quarantine": .bool(row.bool(6))]
             }, try tx.first(AdminSQL.countOfUser, user) { $0.int(0) } ?? 0)
         }
         var body: JSONObject = ["media": .array(rows), "total": .int(total)]
@@ -91,7 +91,7 @@ extension Media {
     /// Read by administrators only: a scan of the media is what they ask for.
     enum AdminSQL {
         static func ofUser(_ order: String) -> String {
-            "SELECT id, content_type, size, name, created FROM media WHERE owner = ? AND sha256 IS NOT NULL ORDER BY \(order), id LIMIT ? OFFSET ?"
+            "SELECT id, content_type, size, name, created, quarantined_by, is_safe FROM media WHERE owner = ? AND sha256 IS NOT NULL ORDER BY \(order), id LIMIT ? OFFSET ?"
         }
         static let countOfUser = "SELECT COUNT(*) FROM media WHERE owner = ? AND sha256 IS NOT NULL"
         static let old = "SELECT id FROM media WHERE created < ? AND size > ? AND sha256 IS NOT NULL ORDER BY id"

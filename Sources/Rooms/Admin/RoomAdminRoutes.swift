@@ -18,7 +18,9 @@ extension RoomService {
                 body["forgotten"] = .bool(entry.summary.joinedCount == 0 && entry.summary.invitedCount == 0)
                 return .json(.object(body))
             },
-            Route(.get, "/_synapse/admin/v1/room/{roomId}/media", auth: .admin, media),
+            Route(.get, "/_synapse/admin/v1/room/{roomId}/media", auth: .admin) { request, c in
+                .json(["local": JSON(try await self.media(request, c).map(\.rawValue).sorted()), "remote": []])
+            },
             Route(.get, path + "/{roomId}/members", auth: .admin) { request, c in
                 let head = try await self.head(request, c)
                 let members = try await c.db.read { tx in try c.ports.timelines.joinedMembers(tx, room: head.id) }
@@ -29,27 +31,35 @@ extension RoomService {
                 let view = EventJSON.View(room: head.id, now: c.clock.now)
                 return try await c.db.read { tx in .json(bytes: EventJSON.list("state", try StateStore.all(tx, room: head.nid), view)) }
             },
-        ]
+        ] + Route.all(.post, ["/_synapse/admin/v1/room/{roomId}/media/quarantine", "/_synapse/admin/v1/quarantine_media/{roomId}"], auth: .admin) { request, c in
+            let administrator = request.user.userID, ids = try await self.media(request, c).map(\.mediaID).sorted()
+            var count = 0
+            for start in stride(from: 0, to: ids.count, by: 200) {
+                let some = Array(ids[start..<min(start + 200, ids.count)])
+                count += try await c.db.write { tx in try c.ports.media.quarantine(tx, media: some, by: administrator) }
+            }
+            return .json(["num_quarantined": JSON(count)])
+        }
     }
 
-    /// Addresses of media in the events of a room; those of encrypted events are not known.
-    private func media(_ request: Request, _ c: Context) async throws -> Response {
+    /// Media of this server in the events of a room; those of encrypted events are not known.
+    private func media(_ request: Request, _ c: Context) async throws -> Set<MXC> {
         let head = try await head(request, c)
-        var found: Set<String> = [], edge: Int64 = 0
+        var found: Set<MXC> = [], edge: Int64 = 0
         while true {
             let (after, name) = (edge, c.serverName)
             let page = try await c.db.read { tx in
-                try EventStore.page(tx, room: head.nid, after: after, newestFirst: false, limit: 500).map { event -> (pos: Int64, urls: [String]) in
+                try EventStore.page(tx, room: head.nid, after: after, newestFirst: false, limit: 500).map { event -> (pos: Int64, urls: [MXC]) in
                     let content = event.contentObject
                     let urls = [content["url"], content["file"]?["url"], content["info"]?["thumbnail_url"], content["info"]?["thumbnail_file"]?["url"], content["avatar_url"]]
-                    return (event.pos, urls.compactMap { $0?.stringValue }.filter { MXC(rawValue: $0)?.server == name })
+                    return (event.pos, urls.compactMap { $0?.stringValue.flatMap(MXC.init(rawValue:)) }.filter { $0.server == name })
                 }
             }
             for event in page { found.formUnion(event.urls) }
             guard page.count == 500, let last = page.last else { break }
             edge = last.pos
         }
-        return .json(["local": JSON(found.sorted()), "remote": []])
+        return found
     }
 
     private func head(_ request: Request, _ c: Context) async throws -> RoomHead {

@@ -209,4 +209,6 @@ package struct Encounters: Sendable, Hashable {
 package protocol MediaStoring: Sendable {
     /// Stores bytes durably and gives their mxc:// address.
     func store(_ c: Context, bytes: [UInt8], contentType: String, fileName: String?, owner: UserID) async throws -> MXC
+    /// Shows media, and other media of the same content, to nobody any more. Gives how many were shown before; protected ones stay.
+    func quarantine(_ tx: WriteTx, media: [String], by administrator: UserID) throws -> Int
 }
