@@ -40,7 +40,7 @@ package final class Accounts: Sendable {
         return Feature(
             "accounts", migrations: AccountSchema.migrations + KeySchema.migrations + [ThirdPartyStore.schema, SSOStore.schema, Moderation.schema], routes: routes,
             sync: [AccountDataSync(), ToDeviceSync(waiting: waiting), PresenceSync(board: board), DeviceListSync(board: deviceLists), KeyCountSync(cache: keyCounts)],
-            observers: [DirectoryObserver(), PresenceObserver(board: board), DeviceListObserver(board: deviceLists)],
+            observers: [DirectoryObserver(), PresenceObserver(board: board), DeviceListObserver(board: deviceLists), RoomTraces()],
             jobs: jobs,
             start: { c in
                 try Stage.check(c.config)

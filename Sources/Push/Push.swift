@@ -23,7 +23,7 @@ package final class Push: Sendable {
         let watch = watch, gateway = gateway, digests = digests
         return Feature(
             "push", migrations: [PushRuleStore.schema, Pushers.schema, DigestStore.schema], routes: ruleRoutes + pusherRoutes + unsubscribeRoutes,
-            sync: [PushRulesSync(watch: watch)],
+            sync: [PushRulesSync(watch: watch)], observers: [RoomTraces(watch: watch)],
             jobs: [
                 Job("push.send", every: 200) { c in if gateway.hasWork(c.clock.now) { try await gateway.run(c) } },
                 Job("push.mail", every: 1000) { c in if digests.hasWork(c.clock.now) { try await digests.run(c) } },

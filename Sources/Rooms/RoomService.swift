@@ -11,7 +11,7 @@ package final class RoomService: Sendable {
     let lazyMembers = LazyMembers()
     let retention = Retention()
     let delayed = DelayedEvents()
-    let deletions = DeletionLog()
+    let deletions = RoomDeletions()
     let indexer = SearchIndex.Indexer()
     let sliding = SlidingSync()
     private let nextExpiry = Lookout<Int64>()
@@ -21,7 +21,7 @@ package final class RoomService: Sendable {
 
     /// The feature as App wires it. The parts are listed slice by slice.
     package var feature: Feature {
-        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema] + Unread.schema + SlidingSchema.migrations, routes: routes,
+        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema] + Unread.schema + SlidingSchema.migrations + [RoomBlocks.schema, RoomDeletion.schema], routes: routes,
                 sync: [Receipts.Source(), Typing.Source(typing: typing)],
                 jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs + sliding.jobs,
                 start: { [delayed] c in try await c.db.read { try delayed.load($0) } })
@@ -35,6 +35,8 @@ package final class RoomService: Sendable {
             Job("empty messages that destroy themselves", every: 1000) { [nextExpiry] c in try await SelfDestruction.run(c, nextExpiry) },
             Job("send delayed events", every: 250) { [delayed] c in try await delayed.run(c, self) },
             Job("purge history", every: 500) { [purges] c in try await Purge.run(c, purges) },
+            Job("delete rooms", every: 500) { c in try await self.deletions.run(c, self) },
+            Job("forget deleted rooms", every: 3_600_000) { c in try await RoomDeletion.forget(c) },
             Job("index for the search", every: 2000) { [indexer] in try await indexer.catchUp($0) },
             Job("delete what rooms no longer retain", every: 60_000) { [retention] in try await retention.run($0) },
         ]
@@ -49,6 +51,6 @@ package final class RoomService: Sendable {
     private var reading: [Route] {
         SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + sliding.routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes
             + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes + NotificationRoutes().routes
-            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes + roomAdminRoutes + roomDeletionRoutes
+            + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes + roomAdminRoutes + roomBlockRoutes + roomDeletionRoutes
     }
 }

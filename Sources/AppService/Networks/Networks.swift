@@ -20,9 +20,10 @@ enum Networks {
     enum SQL {
         static let add = "INSERT INTO network_room (instance, room_id) VALUES (?, ?) ON CONFLICT (instance, room_id) DO NOTHING"
         static let remove = "DELETE FROM network_room WHERE instance = ? AND room_id = ?"
+        static let removeRoom = "DELETE FROM network_room WHERE room_id = ?"
         static let ofInstance = "SELECT room_id FROM network_room WHERE instance = ? ORDER BY room_id LIMIT ?"
         static let any = "SELECT DISTINCT room_id FROM network_room ORDER BY room_id LIMIT ?"
-        static let all = [add, remove, ofInstance, any]
+        static let all = [add, remove, removeRoom, ofInstance, any]
     }
 }
 

@@ -32,6 +32,14 @@ struct Watcher: RoomObserver {
         try app.enqueue(tx, interested, position: tx.nextPosition(), kind: .ephemeral, payload: edu.encoded())
     }
 
+    func deleted(_ c: Context, room: RoomID) async throws {
+        let interest = app.interest
+        try await c.db.write { tx in
+            try tx.run(Networks.SQL.removeRoom, room)
+            interest.drop(tx, room: room)
+        }
+    }
+
     func typingChanged(_ c: Context, room: RoomID, typing: [UserID]) {
         let listeners = app.listeners
         guard !listeners.isEmpty else { return }

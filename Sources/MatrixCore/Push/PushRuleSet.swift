@@ -94,6 +94,18 @@ package struct PushRuleSet: Sendable, Hashable {
         }
     }
 
+    /// A room is gone: the rules for it, and those that name it in a condition, can never hold again.
+    package mutating func removeRoom(_ room: RoomID) {
+        for kind in PushRule.Kind.allCases {
+            guard let rules = own[kind] else { continue }
+            own[kind] = rules.filter { rule in
+                rule.id != room.rawValue && !rule.conditions.contains { condition in
+                    condition["key"]?.stringValue == "room_id" && (condition["pattern"]?.stringValue == room.rawValue || condition["value"]?.stringValue == room.rawValue)
+                }
+            }
+        }
+    }
+
     // MARK: storing
 
     package func encoded() -> [UInt8] {

@@ -14,6 +14,8 @@ package enum Access {
         /// The last position of which he may see the state: no limit for those in the room and in world-readable rooms, the position at
         /// which he left for those who left.
         package let end: Int64?
+        /// The room is blocked, and he is outside: of what the world may read he sees only what he saw as a member.
+        package var isShut = false
         package var isJoined: Bool { member?.membership == "join" }
     }
 
@@ -27,11 +29,12 @@ package enum Access {
     package static func reader(_ tx: ReadTx, room: RoomHead, _ user: UserID) throws -> Reader {
         let member = try MembershipStore.member(tx, room: room.nid, user)
         if member?.membership == "join" { return Reader(room: room, user: user, member: member, end: nil) }
-        if try isWorldReadable(tx, room.nid) { return Reader(room: room, user: user, member: member, end: nil) }
+        let isOpen = try isWorldReadable(tx, room.nid), isBlocked = try isOpen && RoomBlocks.contains(tx, room.id)
+        if isOpen, !isBlocked { return Reader(room: room, user: user, member: member, end: nil) }
         guard let member, !member.isForgotten, member.membership == "leave" || member.membership == "ban", let left = try lastJoinEnd(tx, room.nid, user) else {
-            throw refusal(room.id)
+            throw isBlocked ? RoomBlocks.refusal(room.id) : refusal(room.id)
         }
-        return Reader(room: room, user: user, member: member, end: left)
+        return Reader(room: room, user: user, member: member, end: left, isShut: isBlocked)
     }
 
     /// - Throws: M_FORBIDDEN unless the user is in the room now.
@@ -58,6 +61,7 @@ package enum Access {
         guard let room = try RoomStore.head(tx, id), let row = try EventStore.event(tx, room: room.nid, event) else { return nil }
         let history = try history(tx, room: room.nid, user)
         guard history.canSee(row) else { return nil }
+        if history.membership(at: room.lastPos) != "join", !history.shut().canSee(row) { try RoomBlocks.check(tx, id) }
         return (room, try Erasure.apply(c, tx, room: room.nid, [row], history)[0], history.membership(at: row.pos))
     }
 
@@ -93,10 +97,18 @@ package struct History: Sendable {
     private let visibilities: [Interval]
     /// The end of the last time that the user was joined.
     private let joinedUntil: Int64
+    private var isShut = false
 
     package init(user: UserID, memberships: [Interval], visibilities: [Interval]) {
         self.user = user; self.memberships = memberships; self.visibilities = visibilities
         joinedUntil = memberships.last { $0.value == "join" }?.to ?? 0
+    }
+
+    /// The same for somebody to whom the room is shut: what the world may read he may read only as far as members could.
+    package func shut() -> History {
+        var history = self
+        history.isShut = true
+        return history
     }
 
     package var everJoined: Bool { joinedUntil > 0 }
@@ -119,7 +131,7 @@ package struct History: Sendable {
         let membership = membership(at: pos)
         if membership == "join" { return true }
         switch visibility {
-        case .worldReadable: return true
+        case .worldReadable: return !isShut || joinedUntil > pos
         case .shared: return joinedUntil > pos
         case .invited: return membership == "invite" && joinedUntil > pos
         case .joined: return false

@@ -39,11 +39,13 @@ extension RoomService {
         }
         switch change.membership {
         case "join":
+            if old?.membership != "join" { try RoomBlocks.check(work.tx, work.head.id) }
             if !change.isWhole { try addProfile(of: change.target, work, to: &content) }
             if change.target == change.sender, let authoriser = try authoriser(work, for: change.target, old) {
                 content["join_authorised_via_users_server"] = JSON(authoriser)
             }
         case "invite", "knock":
+            try RoomBlocks.check(work.tx, work.head.id)
             guard change.membership == "invite" || work.version.knocking else { throw MatrixError.forbidden("This room does not accept knocks.") }
             guard change.target.server == work.c.serverName else {
                 throw MatrixError.forbidden("This server does not exchange messages with other servers.")

@@ -42,6 +42,7 @@ extension RoomService {
     func invite(_ c: Context, _ invite: ThirdPartyInvite, to room: RoomID, by user: UserID, content: JSONObject) async throws {
         try await c.db.read { tx in
             let head = try Access.joined(tx, room: room, user)
+            try RoomBlocks.check(tx, room)
             guard let version = RoomVersion.named(head.version), try RoomAuth(tx, head, version).levels.canInvite(user) else {
                 throw MatrixError.forbidden("You don't have permission to invite users")
             }

@@ -15,7 +15,8 @@ struct RoomReader {
     init(c: Context, tx: ReadTx, room: RoomID, session: Session) throws {
         self.c = c; self.tx = tx; self.session = session
         access = try Access.reader(tx, room: room, session.userID)
-        history = try Access.history(tx, room: access.room.nid, session.userID)
+        let past = try Access.history(tx, room: access.room.nid, session.userID)
+        history = access.isShut ? past.shut() : past
         ignored = try Ignored(c, tx, by: session.userID)
     }
 

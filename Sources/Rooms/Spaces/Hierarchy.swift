@@ -64,7 +64,10 @@ struct Hierarchy {
     }
 
     static func page(_ tx: ReadTx, root: RoomID, for user: UserID, _ query: Query, limit: Int) throws -> JSON {
-        guard let first = try Preview.of(tx, root, for: user) else { throw MatrixError.forbidden("You may not look into the room \(root).") }
+        guard let first = try Preview.of(tx, root, for: user) else {
+            try RoomBlocks.check(tx, root)
+            throw MatrixError.forbidden("You may not look into the room \(root).")
+        }
         var seen: Set<RoomID> = [root], walked = 0, page: [JSON] = []
         // What is still to be visited, the next one last.
         var stack: [(preview: Preview?, room: RoomID, depth: Int64)] = [(first, root, 0)]

@@ -37,6 +37,7 @@ struct Preview: Sendable {
         case "join", "invite", "knock": return true
         default: break
         }
+        if try RoomBlocks.contains(tx, id) { return false }
         if summary.historyVisibility == HistoryVisibility.worldReadable.rawValue { return true }
         guard let rule = JoinRule(rawValue: summary.joinRule) else { return false }
         if rule == .public || rule.allowsKnocking { return true }
@@ -75,7 +76,10 @@ extension RoomService {
         return Route.all(.get, ["/_matrix/client/v1/room_summary/{roomIdOrAlias}", unstable + "/summary/{roomIdOrAlias}", unstable + "/rooms/{roomIdOrAlias}/summary"],
                          auth: .optional) { request, c in
             let name = try request.param("roomIdOrAlias"), user = request.session?.userID
-            guard let preview = try await c.db.read({ tx in try Preview.of(tx, try Self.resolve(tx, name), for: user) }) else {
+            let preview = try await c.db.read { tx in
+                let room = try Self.resolve(tx, name)
+                if let preview = try Preview.of(tx, room, for: user) { return preview }
+                try RoomBlocks.check(tx, room)
                 throw MatrixError.notFound("There is no room \(name), or you may not know of it.")
             }
             var body = preview.json

@@ -50,6 +50,13 @@ struct SyncReader {
             }
         }
 
+        // Whoever hears of his leave hears of himself: then it is not known which rooms are touched.
+        if touched == nil, let since {
+            for farewell in try Farewells.of(tx, user, after: since.position) where filter.room.matches(roomID: farewell.room.rawValue) {
+                answer.left.append((farewell.room, farewell.left))
+            }
+        }
+
         let scope = SyncScope(user: user, device: session.deviceID, since: since, now: now,
                               joined: Set(joined.map(\.room)), fresh: fresh, touched: touched)
         for source in c.syncSources { try source.contribute(c, tx, scope, into: &answer.parts) }

@@ -174,11 +174,14 @@ package protocol RoomObserver: Sendable {
     func typingChanged(_ c: Context, room: RoomID, typing: [UserID])
     /// An administrator wants to delete the room. A throw says why it must stay.
     func willDelete(_ c: Context, _ tx: ReadTx, room: RoomID) throws
+    /// The room is gone, its events and members with it: what the feature keeps of it goes as well. Called again after a restart until it has returned.
+    func deleted(_ c: Context, room: RoomID) async throws
 }
 extension RoomObserver {
     package func receiptMoved(_ c: Context, _ tx: WriteTx, room: RoomID, user: UserID, event: EventID, timestamp: Int64) throws {}
     package func typingChanged(_ c: Context, room: RoomID, typing: [UserID]) {}
     package func willDelete(_ c: Context, _ tx: ReadTx, room: RoomID) throws {}
+    package func deleted(_ c: Context, room: RoomID) async throws {}
 }
 
 /// Owned by Rooms.

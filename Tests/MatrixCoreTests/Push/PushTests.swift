@@ -179,6 +179,15 @@ import Testing
         #expect(!verdict(edited.set, event(room: "!new")).notifies && !verdict(edited.set, event(room: "!old")).notifies && verdict(edited.set, event(room: "!other")).notifies)
     }
 
+    @Test func aDeletedRoomTakesItsRulesAlong() {
+        let edited = Edited()
+        #expect(edited.put(.room, PushRule("!gone", actions: ["notify"])) && edited.put(.room, PushRule("!kept", actions: [])))
+        #expect(edited.put(.override, PushRule("mute", conditions: [["kind": "event_match", "key": "room_id", "pattern": "!gone"]], actions: [])))
+        #expect(edited.put(.override, PushRule("other", conditions: [["kind": "event_match", "key": "sender", "pattern": "!gone"]], actions: [])))
+        edited.set.removeRoom(RoomID(trusted: "!gone"))
+        #expect(edited.set.own[.room]?.map(\.id) == ["!kept"] && edited.set.own[.override]?.map(\.id) == ["other"])
+    }
+
     /// What real clients find when they look for rules by id.
     @Test func theDefaultRulesAreThoseOfTheSpecification() {
         let ids = PushRule.Kind.allCases.map { DefaultPushRules.rules($0, for: bob).map(\.id).filter { $0.hasPrefix(".m.rule") && !$0.contains("poll") } }

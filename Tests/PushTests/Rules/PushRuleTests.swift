@@ -94,7 +94,7 @@ import Testing
 
     @Test(arguments: TestBackend.available) func statementsAreValid(backend: TestBackend) async throws {
         let flat = try await Flat(backend: backend)
-        try flat.app.context.db.prepareAll(PushRuleStore.SQL.all + Pushers.SQL.all + DigestStore.SQL.all)
+        try flat.app.context.db.prepareAll(PushRuleStore.SQL.all + Pushers.SQL.all + DigestStore.SQL.all + RoomTraces.SQL.all)
     }
 
     /// What is asked while the server runs is found by an index.

@@ -7,7 +7,7 @@ import TestKit
 import Testing
 
 struct RoomAdminTests {
-    private let path = "/_synapse/admin/v1/rooms", v2 = "/_synapse/admin/v2/rooms"
+    private let path = "/_synapse/admin/v1/rooms"
     private let admin = TestUser(open: "admin")
 
     @Test func roomsAreListedInPagesAndOrders() async throws {
@@ -47,47 +47,9 @@ struct RoomAdminTests {
         for tail in ["", "/members", "/state"] { try await house.app.call(.get, path + "/!none:test" + tail, as: admin).expect(404, "M_NOT_FOUND") }
     }
 
-    @Test func aDeletedRoomIsLeftByAllAndItsHistoryPurged() async throws {
-        let house = try await House()
-        let room = try await house.create(["preset": "public_chat", "room_alias_name": "bad", "visibility": "public", "invite": [JSON(house.carol.id)]])
-        try await room.join(house.bob)
-        for n in 0..<5 { try await room.say("\(n)") }
-        let before = try await house.call(.get, "/sync", as: house.bob).expect(200)["next_batch"]?.stringValue ?? ""
-        let url = v2 + "/" + Percent.encode(room.id.rawValue)
-        try await house.app.call(.delete, url, as: house.bob, json: [:]).expect(403)
-        try await house.app.call(.delete, url, as: admin, json: ["block": true]).expect(400, "M_INVALID_PARAM")
-        let id = try await house.app.call(.delete, url, as: admin, json: ["new_room_user_id": "@admin:test", "message": "gone"]).expect(200)["delete_id"]?.stringValue ?? ""
-        let status = v2 + "/delete_status/" + id
-        #expect(try await house.app.call(.get, status, as: admin).expect(200)["status"] == "purging")
-        try await house.app.run(job: "purge history")
-        let done = try await house.app.call(.get, status, as: admin).expect(200)
-        #expect(done["status"] == "complete" && done["shutdown_room"]?["kicked_users"] == [JSON(house.alice.id), JSON(house.carol.id), JSON(house.bob.id)])
-        #expect(done["shutdown_room"]?["local_aliases"] == ["#bad:test"] && done["shutdown_room"]?["new_room_id"]?.stringValue != nil)
-        #expect(try await house.app.call(.get, url + "/delete_status", as: admin).expect(200)["results"]?[0]?["delete_id"]?.stringValue == id)
-        // Who was away hears that he is out; nobody finds the room any more.
-        let news = try await house.call(.get, "/sync?since=" + before, as: house.bob).expect(200)
-        #expect(news["rooms"]?["leave"]?[room.id.rawValue] != nil && news["rooms"]?["invite"]?.objectValue?.count == 1)
-        try await house.call(.get, "/directory/room/" + Percent.encode("#bad:test")).expect(404)
-        #expect(try await house.call(.get, "/publicRooms").expect(200)["chunk"] == [])
-        #expect(try room.events().allSatisfy { $0.type != "m.room.message" })
-        try await house.app.call(.get, v2 + "/delete_status/none", as: admin).expect(404)
-        try await house.app.call(.delete, path + "/!none:test", as: admin, json: [:]).expect(404)
-    }
-
-    @Test func whatAnotherFeatureNeedsIsNotDeleted() async throws {
-        let house = try await House(observers: [Guardian()])
-        let room = try await house.create()
-        try await house.app.call(.delete, path + "/" + Percent.encode(room.id.rawValue), as: admin, json: [:]).expect(403)
-        #expect(try room.summary().joinedCount == 1)
-        struct Guardian: RoomObserver {
-            func appended(_ c: Context, _ tx: WriteTx, _ event: AppendedEvent) throws {}
-            func willDelete(_ c: Context, _ tx: ReadTx, room: RoomID) throws { throw MatrixError.forbidden("needed") }
-        }
-    }
-
     @Test(arguments: TestBackend.available) func everyStatementIsValid(backend: TestBackend) async throws {
         let house = try await House(backend: backend)
-        try house.app.context.db.prepareAll(AdminRoomList.SQL.all + RoomDeletion.SQL.all)
+        try house.app.context.db.prepareAll(AdminRoomList.SQL.all)
     }
 }
 

@@ -71,7 +71,7 @@ struct SlidingReader {
         var result = Result(answer: SlidingAnswer(), state: taken.state, token: now, told: [])
         let touched = touched(at: position)
         let sights = try sights(tx, &list, &result)
-        forgetRooms(&result, list, sights, touched)
+        try forgetRooms(tx, &result, list, sights, touched)
         let parts = try rooms(tx, list, sights, touched, &result)
         try extensions(tx, list, sights, touched, parts, &result)
         return result
@@ -146,12 +146,17 @@ struct SlidingReader {
     }
 
     /// Rooms that are out of sight and go on keep the place up to which the client knows them; those that are no longer the user's go.
-    private func forgetRooms(_ result: inout Result, _ list: RoomList, _ sights: [Int64: Sight], _ touched: Set<RoomID>?) {
+    /// Of a room that was deleted they hear that they are out.
+    private func forgetRooms(_ tx: ReadTx, _ result: inout Result, _ list: RoomList, _ sights: [Int64: Sight], _ touched: Set<RoomID>?) throws {
         guard let since else { return }
         let looked = touched.map { rooms in rooms.compactMap { list.byRoom[$0] } } ?? Array(taken.state.rooms.keys)
         for nid in looked {
             guard let room = taken.state.rooms[nid] else { continue }
-            guard let entry = list.entries[nid] else { result.state.rooms[nid] = nil; continue }
+            guard let entry = list.entries[nid] else {
+                result.state.rooms[nid] = nil
+                if let farewell = try Farewells.one(tx, user, nid: nid), farewell.pos > room.upTo ?? since.position { result.answer.rooms.append((farewell.room, farewell.sliding)) }
+                continue
+            }
             if room.upTo == nil, sights[nid] == nil, max(entry.activity, entry.member.pos, entry.isJoined ? entry.purgedPos : 0) > since.position { result.state.rooms[nid]?.upTo = since.position }
         }
     }

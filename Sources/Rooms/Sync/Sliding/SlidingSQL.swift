@@ -22,7 +22,9 @@ package enum SlidingSQL {
     static let entries = selectEntry + "WHERE m.user_id = ? AND m.forgotten = 0"
     static let entry = selectEntry + "WHERE m.user_id = ? AND r.room_id = ? AND m.forgotten = 0"
     static let changedEntries = selectEntry + "WHERE m.user_id = ? AND m.pos > ? AND m.forgotten = 0"
-    static let forgotten = "SELECT room_nid FROM membership WHERE user_id = ? AND forgotten = 1"
+    static let forgotten = """
+        SELECT room_nid FROM membership WHERE user_id = ?1 AND forgotten = 1 UNION ALL SELECT room_nid FROM room_farewell WHERE user_id = ?1
+        """
     static let spaceChildren = """
         SELECT s.state_key FROM room_state s JOIN event e ON e.pos = s.valid_from WHERE s.room_nid = ? AND s.type = 'm.space.child' \
         AND s.valid_to IS NULL AND e.content <> ?
