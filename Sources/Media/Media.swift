@@ -21,8 +21,9 @@ package final class Media: MediaStoring {
     package var storing: any MediaStoring { self }
 
     package var feature: Feature {
-        Feature("media", migrations: Self.migrations + [Self.previewSchema, Self.quarantineSchema], routes: routes + previewRoutes + adminRoutes + quarantineRoutes, jobs: [
+        Feature("media", migrations: Self.migrations + [Self.previewSchema, Self.quarantineSchema, Self.releaseSchema], routes: routes + previewRoutes + adminRoutes + quarantineRoutes, jobs: [
             Job("media.sweep", every: 24 * 3_600_000) { c in try await self.sweep(c) },
+            Job("media.released", every: 60_000) { c in try await self.deleteReleased(c) },
             Job("media.reservations", every: 3_600_000) { c in
                 try await self.forgetReservations(c)
                 try await self.forgetPreviews(c)

@@ -12,6 +12,7 @@ package final class RoomService: Sendable {
     let retention = Retention()
     let delayed = DelayedEvents()
     let deletions = RoomDeletions()
+    private let mentions = MediaMentions.Backfill()
     let indexer = SearchIndex.Indexer()
     let sliding = SlidingSync()
     private let nextExpiry = Lookout<Int64>()
@@ -21,7 +22,7 @@ package final class RoomService: Sendable {
 
     /// The feature as App wires it. The parts are listed slice by slice.
     package var feature: Feature {
-        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema] + Unread.schema + SlidingSchema.migrations + [RoomBlocks.schema, RoomDeletion.schema], routes: routes,
+        Feature("rooms", migrations: EventSchema.migrations + HistorySchema.migrations + [Receipts.schema] + Unread.schema + SlidingSchema.migrations + [RoomBlocks.schema, RoomDeletion.schema, MediaMentions.schema], routes: routes,
                 sync: [Receipts.Source(), Typing.Source(typing: typing)],
                 jobs: [Job("end typing that has timed out", every: 1000) { [typing] c in typing.expire(c) }] + historyJobs + sliding.jobs,
                 start: { [delayed] c in try await c.db.read { try delayed.load($0) } })
@@ -35,6 +36,7 @@ package final class RoomService: Sendable {
             Job("empty messages that destroy themselves", every: 1000) { [nextExpiry] c in try await SelfDestruction.run(c, nextExpiry) },
             Job("send delayed events", every: 250) { [delayed] c in try await delayed.run(c, self) },
             Job("purge history", every: 500) { [purges] c in try await Purge.run(c, purges) },
+            Job("find media in older events", every: 10_000) { [mentions] c in try await mentions.run(c) },
             Job("delete rooms", every: 500) { c in try await self.deletions.run(c, self) },
             Job("forget deleted rooms", every: 3_600_000) { c in try await RoomDeletion.forget(c) },
             Job("index for the search", every: 2000) { [indexer] in try await indexer.catchUp($0) },

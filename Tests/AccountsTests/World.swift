@@ -54,6 +54,7 @@ final class ListedRooms: RoomWriting, RoomReading, RoomLookup {
         }
     }
 
+    func mentions(_ tx: ReadTx, media id: String) throws -> Bool { false }
     func create(_ c: Context, _ tx: WriteTx, _ creation: RoomCreation) throws -> RoomID { throw MatrixError.forbidden() }
     func append(_ c: Context, _ tx: WriteTx, _ event: NewEvent) throws -> EventID { throw MatrixError.forbidden() }
     func setMembership(_ c: Context, _ tx: WriteTx, room: RoomID, target: UserID, membership: String, by sender: UserID, content: JSONObject,

@@ -34,4 +34,49 @@ import Testing
         #expect(try await app.call(.post, admin + "/quarantine_media/" + room, as: chief, json: [:]).expect(200) == ["num_quarantined": 0])
         try await app.call(.post, admin + "/room/!none:test/media/quarantine", as: chief, json: [:]).expect(404, "M_NOT_FOUND")
     }
+
+    /// What only a deleted message named is gone after the grace; what anything else names stays.
+    @Test(arguments: TestBackend.available) func theMediaOfADeletedMessageGoesWithIt(backend: TestBackend) async throws {
+        let features = Features(), app = try await TestApp(features.all, ports: features.ports, backend: backend)
+        let ann = try await app.register("ann"), ben = try await app.register("ben")
+        let room = Percent.encode(try await app.call(.post, v3 + "/createRoom", as: ann, json: ["preset": "public_chat"]).expect(200)["room_id"]?.stringValue ?? "")
+        try await app.call(.post, v3 + "/rooms/\(room)/join", as: ben, json: [:]).expect(200)
+        func send(_ media: MXC, as user: TestUser) async throws -> String {
+            let content: JSON = ["msgtype": "m.image", "body": "x", "url": JSON(media)]
+            return try await app.call(.put, v3 + "/rooms/\(room)/send/m.room.message/" + app.context.entropy.token(8), as: user, json: content).expect(200)["event_id"]?.stringValue ?? ""
+        }
+        func delete(_ event: String) async throws {
+            try await app.call(.put, v3 + "/rooms/\(room)/redact/\(Percent.encode(event))/" + app.context.entropy.token(8), as: ann, json: [:]).expect(200)
+        }
+        let once = try await upload(app, "once", ann), forwarded = try await upload(app, "forwarded", ann), face = try await upload(app, "face", ann), bens = try await upload(app, "bens", ben)
+        try await app.call(.put, v3 + "/profile/\(ann.path)/avatar_url", as: ann, json: ["avatar_url": JSON(face)]).expect(200)
+        let copy = try await send(forwarded, as: ben)
+        _ = try await send(bens, as: ben)
+        // Ann names all of them, and takes it back.
+        for media in [once, forwarded, face, bens] { try await delete(try await send(media, as: ann)) }
+        try await app.run(job: "media.released")
+        for media in [once, forwarded, face, bens] { #expect(await status(app, media, ann) == 200) }
+        app.clock.advance(86_400_000)
+        try await app.run(job: "media.released")
+        for (media, wanted) in [(once, 404), (forwarded, 200), (face, 200), (bens, 200)] { #expect(await status(app, media, ann) == wanted) }
+        // Only now nothing names it any more.
+        try await delete(copy)
+        app.clock.advance(86_400_000)
+        try await app.run(job: "media.released")
+        for (media, wanted) in [(forwarded, 404), (face, 200), (bens, 200)] { #expect(await status(app, media, ann) == wanted) }
+    }
+
+    /// A picture that only its owner's profile shows.
+    @Test func aPictureOfAPersonStays() async throws {
+        let features = Features(), app = try await TestApp(features.all, ports: features.ports)
+        let ann = try await app.register("ann"), face = try await upload(app, "face", ann)
+        let room = Percent.encode(try await app.call(.post, v3 + "/createRoom", as: ann, json: [:]).expect(200)["room_id"]?.stringValue ?? "")
+        let event = try await app.call(.put, v3 + "/rooms/\(room)/send/m.room.message/1", as: ann, json: ["msgtype": "m.image", "body": "x", "url": JSON(face)]).expect(200)["event_id"]?.stringValue ?? ""
+        try await app.call(.put, v3 + "/rooms/\(room)/redact/\(Percent.encode(event))/2", as: ann, json: [:]).expect(200)
+        try await app.call(.post, v3 + "/rooms/\(room)/leave", as: ann, json: [:]).expect(200)
+        try await app.call(.put, v3 + "/profile/\(ann.path)/avatar_url", as: ann, json: ["avatar_url": JSON(face)]).expect(200)
+        app.clock.advance(86_400_000)
+        try await app.run(job: "media.released")
+        #expect(await status(app, face, ann) == 200)
+    }
 }

@@ -64,10 +64,14 @@ import Testing
         // The last purge of the history, long done.
         try await app.call(.post, "/_synapse/admin/v1/purge_history/" + one, as: chief, json: ["purge_up_to_ts": 1]).expect(200)
         try await app.run(job: "purge history")
-        // What a gateway and an application service would leave behind.
+        try await app.call(.post, v3 + "/pushers/set", as: ben, json: [
+            "kind": "http", "app_id": "app", "pushkey": "key", "app_display_name": "App", "device_display_name": "Phone", "lang": "en",
+            "data": ["url": "https://push.example/_matrix/push/v1/notify"],
+        ]).expect(200)
+        // What a gateway, mails and an application service would leave behind.
         try await app.context.db.write { tx in
             try tx.run("INSERT INTO push_notice (user_id, pos, room_id, event_id, tweaks, created) VALUES (?, 1, ?, ?, ?, 1)", ben.id, room, first, Array("{}".utf8))
-            try tx.run("INSERT INTO push_mail (pusher, room_id, event_id, sent, wait) VALUES (1, ?, ?, 1, 1)", room, first)
+            try tx.run("INSERT INTO push_mail (pusher, room_id, event_id, sent, wait) SELECT number, ?, ?, 1, 1 FROM pusher", room, first)
             _ = try tx.run("INSERT INTO network_room (instance, room_id) VALUES ('irc|libera', ?)", room)
         }
         let nid = try await app.context.db.read { tx in try tx.first("SELECT room_nid FROM room WHERE room_id = ?", room) { $0.int(0) } ?? 0 }

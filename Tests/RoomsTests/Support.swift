@@ -31,10 +31,10 @@ struct House {
     let app: TestApp
     let alice = TestUser(open: "alice"), bob = TestUser(open: "bob"), carol = TestUser(open: "carol")
 
-    init(backend: TestBackend = .preferred, observers: [any RoomObserver] = [], outbound: (any Outbound)? = nil, config: (inout Config) -> Void = { _ in }) async throws {
+    init(backend: TestBackend = .preferred, observers: [any RoomObserver] = [], media: any MediaStoring = NoMedia(), outbound: (any Outbound)? = nil, config: (inout Config) -> Void = { _ in }) async throws {
         let users = profiles
         app = try await TestApp([service.feature, Feature("observers", observers: observers)],
-                                ports: .testing(users: users, rooms: service, timelines: service), backend: backend, outbound: outbound, config: config)
+                                ports: .testing(users: users, rooms: service, timelines: service, media: media), backend: backend, outbound: outbound, config: config)
     }
 
     @discardableResult

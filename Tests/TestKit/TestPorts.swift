@@ -107,4 +107,5 @@ package struct NoMedia: MediaStoring {
         MXC(trusted: "mxc://\(c.serverName)/\(c.entropy.token(24))")
     }
     package func quarantine(_ tx: WriteTx, media: [String], by administrator: UserID) throws -> Int { 0 }
+    package func released(_ c: Context, _ tx: WriteTx, media: Set<String>, by sender: UserID) throws {}
 }

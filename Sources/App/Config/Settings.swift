@@ -89,6 +89,9 @@ package struct Setting: Sendable {
         Setting("retention_max", "retentionMax", \.retentionMax, example: "5y",
                 "The longest time for which messages are kept in any room; empty for ever, where the room itself says nothing else.",
                 expected: "a time such as 12h, 30d or 1y", read: lifetime),
+        Setting("deleted_media_grace", "deletedMediaGrace", \.deletedMediaGrace, example: "1d",
+                "How long media stays after the last message that names it was deleted; `never` lets it stay for ever. Encrypted messages are not known.",
+                expected: "a time such as 12h, 30d or 1y, or never") { $0 == "never" ? .some(nil) : lifetime($0) },
         Setting("log_level", "logLevel", \.logLevel, example: "info",
                 "trace, debug, info, notice, warning, error.", expected: "trace, debug, info, notice, warning or error") {
             ["trace", "debug", "info", "notice", "warning", "error"].contains($0) ? $0 : nil

@@ -69,14 +69,24 @@ extension Media {
     }
 
     private func delete(_ c: Context, _ ids: [String]) async throws -> Response {
-        let contents = try await c.db.write { tx in
-            var contents: Set<String> = []
-            for id in ids {
-                if let sha256 = try tx.first(AdminSQL.content, id, row: { $0.textOrNil(0) }) ?? nil { contents.insert(sha256) }
-                try tx.run(AdminSQL.delete, id)
-            }
-            return contents
+        let contents = try await c.db.write { tx in try Self.deleteRows(tx, ids) }
+        try await removeFiles(c, contents)
+        return .json(["deleted_media": JSON(ids), "total": .int(Int64(ids.count))])
+    }
+
+    /// Gives the contents that the rows had.
+    static func deleteRows(_ tx: WriteTx, _ ids: [String]) throws -> Set<String> {
+        var contents: Set<String> = []
+        for id in ids {
+            if let sha256 = try tx.first(AdminSQL.content, id, row: { $0.textOrNil(0) }) ?? nil { contents.insert(sha256) }
+            try tx.run(AdminSQL.delete, id)
         }
+        return contents
+    }
+
+    /// Removes the files of contents that no row has any more.
+    func removeFiles(_ c: Context, _ contents: Set<String>) async throws {
+        guard !contents.isEmpty else { return }
         let files = c.mediaFiles, db = c.db
         try await disk.run {
             for sha256 in contents.sorted() {
@@ -85,7 +95,6 @@ extension Media {
                 }
             }
         }
-        return .json(["deleted_media": JSON(ids), "total": .int(Int64(ids.count))])
     }
 
     /// Read by administrators only: a scan of the media is what they ask for.

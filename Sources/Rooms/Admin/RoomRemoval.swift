@@ -14,7 +14,7 @@ enum RoomRemoval {
     static func run(_ c: Context, _ order: RoomDeletion.Order) async throws {
         let nid = order.nid
         try await c.db.write { tx in try vanish(c, tx, order.room, nid) }
-        while try await c.db.write({ tx in try events(tx, nid) }) {}
+        while try await c.db.write({ tx in try events(c, tx, nid) }) {}
         // After the last event nothing is indexed any more.
         while try await c.db.write({ tx in try words(tx, nid) }) {}
         for (first, delete) in SQL.ordered {
@@ -50,11 +50,12 @@ enum RoomRemoval {
     }
 
     /// False when nothing was left.
-    private static func events(_ tx: WriteTx, _ nid: Int64) throws -> Bool {
+    private static func events(_ c: Context, _ tx: WriteTx, _ nid: Int64) throws -> Bool {
         // State that outlived a purge is under the negative number.
         for number in [nid, -nid] {
             guard let range = try tx.first(SQL.events, number, batch, row: { (first: $0.int(0), last: $0.int(1), count: $0.int(2)) }), range.count > 0 else { continue }
             try tx.run(Purge.SQL.dropExpiry, range.first, range.last, number)
+            try MediaMentions.deleting(c, tx, room: number, from: range.first, through: range.last)
             try tx.run(Purge.SQL.dropEvents, number, range.first, range.last)
             return true
         }

@@ -179,6 +179,7 @@ final class RoomWork {
         try tx.run(EventSQL.insert, pos, head.nid, event.eventID, event.type, event.stateKey, event.sender, event.originServerTS, event.depth,
                    event.contentBytes, event.rest, relation?.event, relation?.type, thread, event.redacts, previous?.pos, attention.mark,
                    transaction?.device, transaction?.id)
+        try MediaMentions.note(c, tx, at: pos, event.contentBytes)
         var formerMembership: String?
         head.depth = event.depth
         head.lastEvent = event.eventID.rawValue
@@ -328,6 +329,7 @@ final class RoomWork {
         let bytes = content.encoded()
         let redacts = version.modernRedaction ? target.redacts : nil
         try tx.run(EventSQL.redact, bytes, head.lastPos, redacts, target.pos)
+        try MediaMentions.replaced(c, tx, at: target.pos, by: target.sender, target.content, with: bytes)
         try tx.run(WorkSQL.dropHighlights, head.nid, target.pos)
         guard let stateKey = target.stateKey, try StateStore.pointer(tx, room: head.nid, target.type, stateKey)?.pos == target.pos else { return }
         if target.type == EventType.member {

@@ -13,16 +13,17 @@ enum Purge {
     static let batch = 500
     struct Order { let id: String, nid: Int64, end: Int64 }
     /// Where rows are deleted.
-    static let tables = ["event", "room_state", "unread_highlight", "thread_step", "search_posting"]
+    static let tables = ["event", "room_state", "unread_highlight", "thread_step", "search_posting", "event_media"]
 
     /// Deletes what is before `end`, at most `batch` events. False when nothing is left.
-    static func step(_ tx: WriteTx, room nid: Int64, before end: Int64) throws -> Bool {
+    static func step(_ c: Context, _ tx: WriteTx, room nid: Int64, before end: Int64) throws -> Bool {
         guard let range = try tx.first(SQL.range, nid, end, batch, row: { (first: $0.int(0), last: $0.int(1), count: $0.int(2)) }), range.count > 0 else { return false }
         try SearchIndex.remove(tx, room: nid, from: range.first, through: range.last)
         try tx.run(SQL.keepState, nid, range.first, range.last, end)
         try tx.run(SQL.dropState, nid, range.first, range.last, end)
         try tx.run(SQL.dropHighlights, nid, range.first, range.last)
         try tx.run(SQL.dropExpiry, range.first, range.last, nid)
+        try MediaMentions.deleting(c, tx, room: nid, from: range.first, through: range.last)
         try tx.run(SQL.dropEvents, nid, range.first, range.last)
         return true
     }
@@ -35,7 +36,7 @@ enum Purge {
         guard !orders.isEmpty else { return }
         for order in orders {
             do {
-                while try await c.db.write({ tx in try step(tx, room: order.nid, before: order.end) }) {}
+                while try await c.db.write({ tx in try step(c, tx, room: order.nid, before: order.end) }) {}
                 try await c.db.write { tx in
                     try finish(tx, room: order.nid, end: order.end)
                     try tx.run(SQL.end, "complete", nil as String?, order.id)

@@ -48,7 +48,7 @@ final class Retention: Sendable {
         while try await c.db.write({ tx -> Int in
             guard let head = try RoomStore.head(tx, nid: nid) else { return 0 }
             let old = try tx.all(SQL.old, nid, from, time, head.lastPos, Self.batch) { $0.int(0) }
-            for pos in old { try Self.delete(tx, room: nid, pos) }
+            for pos in old { try Self.delete(c, tx, room: nid, pos) }
             if !old.isEmpty { tx.touch(.room(head.id.rawValue)) }
             return old.count
         }) > 0 { deleted = true }
@@ -58,11 +58,12 @@ final class Retention: Sendable {
         return deleted
     }
 
-    private static func delete(_ tx: WriteTx, room nid: Int64, _ pos: Int64) throws {
+    private static func delete(_ c: Context, _ tx: WriteTx, room nid: Int64, _ pos: Int64) throws {
         try SearchIndex.remove(tx, room: nid, from: pos, through: pos)
         try tx.run(WorkSQL.dropHighlights, nid, pos)
         try tx.run(UnreadSQL.dropStep, nid, pos)
         try tx.run(SelfDestruction.SQL.delete, pos)
+        try MediaMentions.deleting(c, tx, room: nid, from: pos, through: pos)
         try tx.run(SQL.delete, pos)
     }
 

@@ -18,6 +18,7 @@ enum SelfDestruction {
                 guard let event = try EventStore.event(tx, at: pos), event.redactedBy == nil else { continue }
                 try SearchIndex.remove(tx, event)
                 try tx.run(SQL.empty, pos)
+                try MediaMentions.replaced(c, tx, at: pos, by: event.sender, event.content, with: [])
             }
             return due.count == 100
         }) {}

@@ -122,6 +122,8 @@ package protocol RoomLookup: Sendable {
     func companions(_ tx: ReadTx, of user: UserID, among others: Set<UserID>) throws -> Set<UserID>
     /// What membership has changed between people since `position`. `rooms`: where to look; nil when it is not known.
     func encounters(_ tx: ReadTx, of user: UserID, after position: Int64, rooms: Set<RoomID>?) throws -> Encounters
+    /// Whether an event names the media, or may do so: encrypted events are not known.
+    func mentions(_ tx: ReadTx, media id: String) throws -> Bool
 }
 
 package struct NoRoomLookup: RoomLookup {
@@ -132,6 +134,7 @@ package struct NoRoomLookup: RoomLookup {
     package func events(_ c: Context, _ tx: ReadTx, at positions: [Int64]) throws -> [[UInt8]] { [] }
     package func companions(_ tx: ReadTx, of user: UserID, among others: Set<UserID>) throws -> Set<UserID> { [] }
     package func encounters(_ tx: ReadTx, of user: UserID, after position: Int64, rooms: Set<RoomID>?) throws -> Encounters { Encounters() }
+    package func mentions(_ tx: ReadTx, media id: String) throws -> Bool { false }
 }
 
 extension Request {

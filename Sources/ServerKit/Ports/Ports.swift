@@ -214,4 +214,6 @@ package protocol MediaStoring: Sendable {
     func store(_ c: Context, bytes: [UInt8], contentType: String, fileName: String?, owner: UserID) async throws -> MXC
     /// Shows media, and other media of the same content, to nobody any more. Gives how many were shown before; protected ones stay.
     func quarantine(_ tx: WriteTx, media: [String], by administrator: UserID) throws -> Int
+    /// An event of this sender that named these media is deleted: what he has uploaded himself, and nothing names any more, goes after a while.
+    func released(_ c: Context, _ tx: WriteTx, media: Set<String>, by sender: UserID) throws
 }

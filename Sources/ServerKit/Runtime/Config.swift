@@ -43,6 +43,8 @@ package struct Config: Sendable {
     package var retentionMin: Int64? = nil
     /// The longest time for which messages are kept in any room; empty for ever, where the room itself says nothing else.
     package var retentionMax: Int64? = nil
+    /// How long media stays after the last message that names it was deleted; `never` lets it stay for ever. Encrypted messages are not known.
+    package var deletedMediaGrace: Int64? = 86_400_000
     /// trace, debug, info, notice, warning, error.
     package var logLevel = "info"
     /// Mail server for confirmations, password resets and unread messages, smtp://HOST:PORT or smtps://HOST:PORT. Empty: no mail is sent.
