@@ -27,9 +27,12 @@ package final class AppService: Sendable {
     let interest = Interest()
     let protocols = ProtocolCache()
     let presence = PresenceQueue()
+    let largestFarewell: Int
 
-    package init(_ registrations: [Registration] = []) {
+    /// `largestFarewell`: see `DeviceNews`.
+    package init(_ registrations: [Registration] = [], largestFarewell: Int = DeviceNews.largestFarewell) {
         given = registrations
+        self.largestFarewell = largestFarewell
         loaded = Mutex(Loaded(registry: Registry([], serverName: ""), couriers: []))
     }
 

@@ -43,9 +43,9 @@ struct Port {
           - {regex: '@other_.*:test$', exclusive: false}
         """
 
-    init(_ registrations: [String] = [irc, other], backend: TestBackend = .preferred) async throws {
+    init(_ registrations: [String] = [irc, other], backend: TestBackend = .preferred, largestFarewell: Int = DeviceNews.largestFarewell) async throws {
         let parsed = try registrations.map { try Registration.parse(Array($0.utf8), file: "test.yaml") }
-        services = AppService(parsed)
+        services = AppService(parsed, largestFarewell: largestFarewell)
         line = FakeLine()
         var ports = Ports.testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, preferences: accounts, lookup: rooms)
         ports.bridges = services

@@ -9,10 +9,10 @@ import Store
 /// Invariants: written down in the transaction that makes the change, for those who are interested at that moment, between the events that came
 /// before and after it; whoever begins to see people is told that their devices have changed, because nobody told it what they did before;
 /// people are told too much rather than too little.
-enum DeviceNews {
+package enum DeviceNews {
     /// A room that a service leaves with more members than this is left without `left`: to find out who is met nowhere else means to look at all
     /// rooms of all of them, and a service that is not told goes on to keep a list that nobody needs.
-    static let largestFarewell = 200
+    package static let largestFarewell = 200
 
     // MARK: What happens
 
@@ -53,7 +53,7 @@ enum DeviceNews {
             let ended = own.subtracting(now)
             guard !ended.isEmpty else { return }
             let members = try c.ports.timelines.joinedMembers(tx, room: event.room)
-            guard members.count <= largestFarewell else { return }
+            guard members.count <= app.largestFarewell else { return }
             var left: [ServiceSet: [UserID]] = [:]
             for member in members { left[try lost(c, tx, app, member, by: ended), default: []].append(member) }
             for (services, members) in left.sorted(by: { $0.key.rawValue < $1.key.rawValue }) { try write(tx, app, services, left: members) }

@@ -161,6 +161,28 @@ struct DeviceNewsTests {
         #expect(try await lists(port) == [])
     }
 
+    /// To find out who of them is met nowhere else would hold up all writes.
+    @Test func ofALargeRoomNobodyIsToldAsLeft() async throws {
+        let port = try await Port([Self.encrypting], largestFarewell: 2)
+        try await port.ghost("irc_bob")
+        let room = try await port.room(), path = "/rooms/\(Percent.encode(room))"
+        var guests: [TestUser] = []
+        for name in ["ben", "cleo"] {
+            guests.append(try await port.app.register(name))
+            try await port.call(.post, path + "/join", as: guests[guests.count - 1], [:]).expect(200)
+        }
+        try await port.join(room, for: "irc_bob")
+        try await port.settle()
+        try await port.call(.post, path + "/leave", for: "irc_bob", [:]).expect(200)
+        #expect(try await lists(port) == [])
+        // One fewer, and they are told.
+        try await port.join(room, for: "irc_bob")
+        try await port.call(.post, path + "/leave", as: guests[1], [:]).expect(200)
+        try await port.settle()
+        try await port.call(.post, path + "/leave", for: "irc_bob", [:]).expect(200)
+        #expect(try await lists(port) == [Self.left("ann", "ben")])
+    }
+
     @Test func whatOneUserAloneSeesIsToldToHisBridgeAlone() async throws {
         let (port, _) = try await bridged()
         let app = port.app, services = port.services
