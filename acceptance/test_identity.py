@@ -12,12 +12,15 @@ import ssl
 import subprocess
 import tempfile
 import time
+import uuid
 from urllib.parse import parse_qs, urlsplit
 
+import flask
 import httpx
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, SMTP
+from authlib import jose
 from oidc_provider_mock import User, run_server_in_thread
 
 from server import Server, free_port
@@ -191,6 +194,55 @@ def test_openid_connect_signs_in(tmp_path):
                 httpx.put(f"{issuer}/users/u-2", json={"preferred_username": "Zoé"}).raise_for_status()
                 third = client.post(f"{V3}/login", json={"type": "m.login.token", "token": token_of(sign_in(server, browser, "u-2", start))}).json()
                 assert third["user_id"] == f"@zo=c3=a92:{server.name}"
+            assert not server.crashed()
+
+
+def logout_token(provider, issuer: str, **claims) -> str:
+    """A logout token, signed by the provider's own key. The provider itself sends none."""
+    with provider.app.test_request_context("/"):
+        provider.app.preprocess_request()
+        key = flask.g.oidc_provider_mock_storage.jwk
+        now = int(time.time())
+        body = {"iss": issuer, "aud": "comptoir", "iat": now, "exp": now + 120, "jti": uuid.uuid4().hex, "events": {"http://schemas.openid.net/event/backchannel-logout": {}}}
+        return jose.jwt.encode({"alg": "RS256", "typ": "logout+jwt"}, body | claims, key).decode()
+
+
+def test_the_provider_ends_the_sessions_that_came_from_it(tmp_path):
+    people = [User(sub="u-1", claims={"preferred_username": "zoe", "sid": "s-1"})]
+    with run_server_in_thread(user_claims=people) as provider:
+        issuer = f"http://localhost:{provider.server_port}"
+        path = tmp_path / "work.json"
+        path.write_text(json.dumps({"id": "work", "name": "Work", "issuer": issuer, "client_id": "comptoir", "client_secret": "secret"}))
+        with Server(config=f"oidc_providers = {path}\n") as server, httpx.Client(base_url=server.base) as client:
+            def session() -> dict:
+                with httpx.Client() as browser:
+                    page = sign_in(server, browser, "u-1", f"{server.base}{V3}/login/sso/redirect/work")
+                token = parse_qs(urlsplit(html.unescape(re.search(r'href="([^"]+)"', page.text).group(1))).query)["loginToken"][0]
+                return client.post(f"{V3}/login", json={"type": "m.login.token", "token": token}).raise_for_status().json()
+
+            def is_in(session: dict) -> bool:
+                return client.get(f"{V3}/account/whoami", headers={"Authorization": f"Bearer {session['access_token']}"}).status_code == 200
+
+            def logout(token: str) -> httpx.Response:
+                return client.post("/_comptoir/oidc/logout", data={"logout_token": token})
+
+            phone = session()
+            httpx.put(f"{issuer}/users/u-1", json={"preferred_username": "zoe", "sid": "s-2"}).raise_for_status()
+            tablet = session()
+            assert is_in(phone) and is_in(tablet)
+            refused = logout(logout_token(provider, issuer, aud="another", sub="u-1"))
+            assert refused.status_code == 400 and refused.json()["error"] == "invalid_request"
+            assert logout(logout_token(provider, issuer, sub="u-1", nonce="n")).status_code == 400
+            assert is_in(phone)
+            first = logout_token(provider, issuer, sid="s-1")
+            answer = logout(first)
+            assert answer.status_code == 200 and answer.headers["Cache-Control"] == "no-store"
+            assert not is_in(phone) and is_in(tablet)
+            server.kill()
+            server.start()
+            assert logout(first).status_code == 400, "a token serves once, also after a crash"
+            assert logout(logout_token(provider, issuer, sub="u-1")).status_code == 200
+            assert not is_in(tablet)
             assert not server.crashed()
 
 

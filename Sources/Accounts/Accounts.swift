@@ -34,11 +34,11 @@ package final class Accounts: Sendable {
         routes += deviceRoutes + toDeviceRoutes + keyRoutes + keyBackupRoutes + dehydratedDeviceRoutes
         routes += profileRoutes + userDirectoryRoutes + presenceRoutes
         routes += accountDataRoutes + tagRoutes + filterRoutes
-        routes += thirdPartyRoutes + validationRoutes + ssoRoutes + casRoutes + oidcRoutes + fallbackRoutes + callRoutes
+        routes += thirdPartyRoutes + validationRoutes + ssoRoutes + casRoutes + oidcRoutes + backChannelLogoutRoutes + fallbackRoutes + callRoutes
         routes += openIDRoutes + capabilityRoutes + whoisRoutes + moderationRoutes + userAdminRoutes + registrationTokenRoutes
         let board = board, waiting = waitingDevices, deviceLists = deviceLists, keyCounts = keyCounts, sso = sso
         return Feature(
-            "accounts", migrations: AccountSchema.migrations + KeySchema.migrations + [ThirdPartyStore.schema, SSOStore.schema, Moderation.schema], routes: routes,
+            "accounts", migrations: AccountSchema.migrations + KeySchema.migrations + [ThirdPartyStore.schema, SSOStore.schema, SSOSessions.schema, Moderation.schema], routes: routes,
             sync: [AccountDataSync(), ToDeviceSync(waiting: waiting), PresenceSync(board: board), DeviceListSync(board: deviceLists), KeyCountSync(cache: keyCounts)],
             observers: [DirectoryObserver(), PresenceObserver(board: board), DeviceListObserver(board: deviceLists), RoomTraces()],
             jobs: jobs,
@@ -65,6 +65,7 @@ package final class Accounts: Sendable {
                     try ThirdPartyStore.deleteOldSessions(tx, before: now - ThirdPartyRules.lifetime)
                     try SSOStore.deleteOldAttempts(tx, before: now - SSORules.lifetime)
                     try LoginTokens.deleteExpired(tx, now: now)
+                    try SSOSessions.deleteOldTokens(tx, now: now)
                     try OpenIDTokens.deleteExpired(tx, now: now)
                     try ToDeviceStore.deleteOldTransactions(tx, before: now - ToDeviceRules.transactionLifetime)
                     try OneTimeKeys.forgetClaimed(tx, before: now - OneTimeKeyRules.memory)

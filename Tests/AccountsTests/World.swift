@@ -11,8 +11,8 @@ struct World {
     let rooms = ListedRooms()
     let app: TestApp
 
-    init(config change: (inout Config) -> Void = { _ in }) async throws {
-        app = try await TestApp([accounts.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, lookup: rooms), config: change)
+    init(outbound: (any Outbound)? = nil, config change: (inout Config) -> Void = { _ in }) async throws {
+        app = try await TestApp([accounts.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms, lookup: rooms), outbound: outbound, config: change)
     }
 
     var c: Context { app.context }

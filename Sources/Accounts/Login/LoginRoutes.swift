@@ -29,21 +29,27 @@ extension Accounts {
                 // Deactivated or deleted in between?
                 guard let account = try AccountStore.account(tx, user), !account.isDeactivated else { throw MatrixError.userDeactivated() }
                 if account.isLocked { throw MatrixError.userLocked() }
-                return try Sessions.create(c, tx, self, user: user, device: device, deviceName: name, isRefreshable: isRefreshable)
+                return try self.begin(c, tx, user, device, name, isRefreshable, nil)
             }
         case "m.login.token":
             let token = try body.required(string: "token", max: 255), now = c.clock.now
             // A token that is refused is used up all the same, so the refusal is no throw out of the transaction.
             let outcome: Result<NewSession, MatrixError> = try await c.db.write { tx in
-                guard let user = try LoginTokens.take(tx, TokenHash(token), now: now) else { return .failure(.forbidden("The login token is not valid.")) }
+                guard let (user, origin) = try LoginTokens.take(tx, TokenHash(token), now: now) else { return .failure(.forbidden("The login token is not valid.")) }
                 guard let account = try AccountStore.account(tx, user), !account.isDeactivated else { return .failure(.userDeactivated()) }
                 if account.isLocked { return .failure(.userLocked()) }
-                return .success(try Sessions.create(c, tx, self, user: user, device: device, deviceName: name, isRefreshable: isRefreshable))
+                return .success(try self.begin(c, tx, user, device, name, isRefreshable, origin))
             }
             session = try outcome.get()
         default: throw MatrixError.badRequest("This type of login is not known.")
         }
         return .json(.object(answer(session, c)))
+    }
+
+    private func begin(_ c: Context, _ tx: WriteTx, _ user: UserID, _ device: DeviceID?, _ name: String?, _ isRefreshable: Bool, _ origin: SSOOrigin?) throws -> NewSession {
+        let session = try Sessions.create(c, tx, self, user: user, device: device, deviceName: name, isRefreshable: isRefreshable)
+        try SSOSessions.set(tx, user, session.device, origin)
+        return session
     }
 
     func answer(_ session: NewSession, _ c: Context) -> JSONObject {

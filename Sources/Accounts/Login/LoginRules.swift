@@ -32,19 +32,24 @@ enum LoginRules {
 
 /// Single-use tokens by which a signed-in device signs in another one.
 enum LoginTokens {
-    static func insert(_ tx: WriteTx, _ hash: TokenHash, _ user: UserID, expires: Int64) throws { try tx.run(SQL.insert, hash.bytes, user, expires) }
-    /// The user of a valid token, which is used up.
-    static func take(_ tx: WriteTx, _ hash: TokenHash, now: Int64) throws -> UserID? {
-        let found = try tx.first(SQL.find, hash.bytes) { (user: UserID(trusted: $0.text(0)), expires: $0.int(1)) }
+    /// - Parameter origin: the sign-in at a provider that it came from.
+    static func insert(_ tx: WriteTx, _ hash: TokenHash, _ user: UserID, expires: Int64, origin: SSOOrigin? = nil) throws {
+        try tx.run(SQL.insert, hash.bytes, user, expires, origin?.provider, origin?.subject, origin?.sid)
+    }
+    /// The user of a valid token, which is used up, and where he signed in.
+    static func take(_ tx: WriteTx, _ hash: TokenHash, now: Int64) throws -> (user: UserID, origin: SSOOrigin?)? {
+        let found = try tx.first(SQL.find, hash.bytes) { row in
+            (user: UserID(trusted: row.text(0)), expires: row.int(1), origin: row.textOrNil(2).map { SSOOrigin(provider: $0, subject: row.text(3), sid: row.textOrNil(4)) })
+        }
         guard let found else { return nil }
         try tx.run(SQL.delete, hash.bytes)
-        return found.expires > now ? found.user : nil
+        return found.expires > now ? (found.user, found.origin) : nil
     }
     static func deleteExpired(_ tx: WriteTx, now: Int64) throws { try tx.run(SQL.deleteExpired, now) }
 
     private enum SQL {
-        static let insert = "INSERT INTO login_token (hash, user_id, expires) VALUES (?, ?, ?)"
-        static let find = "SELECT user_id, expires FROM login_token WHERE hash = ?"
+        static let insert = "INSERT INTO login_token (hash, user_id, expires, provider, subject, sid) VALUES (?, ?, ?, ?, ?, ?)"
+        static let find = "SELECT user_id, expires, provider, subject, sid FROM login_token WHERE hash = ?"
         static let delete = "DELETE FROM login_token WHERE hash = ?"
         static let deleteExpired = "DELETE FROM login_token WHERE expires <= ?"
     }

@@ -47,7 +47,7 @@ extension Accounts {
             let claims = try await exchange(req, c, provider, attempt, code)
             guard let subject = claims["sub"]?.stringValue else { throw OIDCFailure("no sub") }
             let vouched = Vouched(provider: provider.id, subject: subject, localpart: Self.localpart(claims, provider), displayName: Self.name(claims, provider),
-                                  takesExisting: provider.takesExisting)
+                                  takesExisting: provider.takesExisting, origin: SSOOrigin(provider: provider.id, subject: subject, sid: LogoutToken.name(claims["sid"])))
             return try await finish(req, c, vouched, attempt.goal)
         } catch let error as OIDCFailure {
             c.log.warning("single sign-on failed", metadata: ["sso.provider": "\(provider.id)", "error": "\(error.reason)"])
@@ -99,12 +99,9 @@ extension Accounts {
     }
 
     private func verified(_ c: Context, _ provider: OIDCProvider, _ document: OIDCDocuments.Discovery, _ token: String, _ attempt: SSOAttempt) async throws -> JSONObject {
-        func check(_ keys: JSON) throws(IDToken.Failure) -> JSONObject {
-            try IDToken.claims(token, keys: keys, issuer: provider.issuer, clientID: provider.clientID, nonce: attempt.nonce, now: c.clock.now)
-        }
         do {
-            do { return try check(try await sso.documents.keys(c, provider, document, fresh: false)) } catch IDToken.Failure.unknownKey {
-                return try check(try await sso.documents.keys(c, provider, document, fresh: true))
+            return try await sso.documents.checked(c, provider, document) { keys throws(IDToken.Failure) in
+                try IDToken.claims(token, keys: keys, issuer: provider.issuer, clientID: provider.clientID, nonce: attempt.nonce, now: c.clock.now)
             }
         } catch let error as IDToken.Failure { throw OIDCFailure("the ID token is refused: \(error)") }
     }
@@ -128,6 +125,8 @@ final class OIDCDocuments: Sendable {
     }
     private struct Kept: Sendable { var json: JSONObject; var until: Int64 }
     private static let lifetime: Int64 = 3_600_000
+    /// Whoever sends tokens with made-up keys makes us ask the provider no more often than this.
+    private static let pause: Int64 = 10_000
     private let kept = Mutex<[String: Kept]>([:])
 
     func discovery(_ c: Context, _ provider: OIDCProvider) async throws -> Discovery {
@@ -145,9 +144,16 @@ final class OIDCDocuments: Sendable {
         .object(try await document(c, try discovery.endpoint("jwks_uri"), fresh: fresh))
     }
 
+    /// What `check` makes of the provider's keys; once more with new ones where a token names a key that is not known.
+    func checked<Result>(_ c: Context, _ provider: OIDCProvider, _ discovery: Discovery, _ check: (JSON) throws(IDToken.Failure) -> Result) async throws -> Result {
+        do { return try check(try await keys(c, provider, discovery, fresh: false)) } catch IDToken.Failure.unknownKey {
+            return try check(try await keys(c, provider, discovery, fresh: true))
+        }
+    }
+
     private func document(_ c: Context, _ url: String, fresh: Bool) async throws -> JSONObject {
         let now = c.clock.now
-        if !fresh, let kept = kept.withLock({ $0[url] }), kept.until > now { return kept.json }
+        if let kept = kept.withLock({ $0[url] }), kept.until > now, !fresh || kept.until - Self.lifetime + Self.pause > now { return kept.json }
         let json = try await fetch(c, OutboundRequest("GET", url, headers: [(name: "Accept", value: "application/json")], timeout: 15_000, isTrusted: true))
         kept.withLock { $0[url] = Kept(json: json, until: now + Self.lifetime) }
         return json

@@ -55,6 +55,11 @@ final class SSOProviders: Sendable {
     func all(_ c: Context) -> [Provider] { (c.config.casURL.map { [.cas(url: $0)] } ?? []) + oidc.withLock { $0 }.map { .oidc($0) } }
     func provider(_ id: String, _ c: Context) -> Provider? { all(c).first { $0.id == id } }
 
+    /// The provider that a token says it is of.
+    func provider(issuer: String, audience: [String]) -> OIDCProvider? {
+        oidc.withLock { $0 }.first { IDToken.trimmed($0.issuer) == IDToken.trimmed(issuer) && audience.contains($0.clientID) }
+    }
+
     /// What `GET /login` says of them.
     func flows(_ c: Context) -> [JSON] {
         let all = all(c)

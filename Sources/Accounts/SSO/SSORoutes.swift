@@ -52,6 +52,8 @@ extension Accounts {
         var localpart: String
         var displayName: String?
         var takesExisting: Bool
+        /// What the provider calls it when it ends the session; nil where it cannot.
+        var origin: SSOOrigin? = nil
     }
 
     /// The browser is back.
@@ -66,7 +68,7 @@ extension Accounts {
         let token = "cl_" + c.entropy.token(40), expires = c.clock.now + LoginRules.tokenLifetime
         let user: UserID? = try await c.db.write { tx in
             guard let user = try self.account(c, tx, vouched) else { return nil }
-            try LoginTokens.insert(tx, TokenHash(token), user, expires: expires)
+            try LoginTokens.insert(tx, TokenHash(token), user, expires: expires, origin: vouched.origin)
             return user
         }
         let isFrench = req.language == "fr"

@@ -113,6 +113,6 @@ import Testing
 
     @Test func everyStatementIsValid() async throws {
         let world = try await World()
-        try world.c.db.prepareAll(SSOStore.SQL.all + ThirdPartyStore.SQL.all)
+        try world.c.db.prepareAll(SSOStore.SQL.all + SSOSessions.SQL.all + ThirdPartyStore.SQL.all)
     }
 }
