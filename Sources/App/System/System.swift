@@ -52,6 +52,8 @@ package enum System {
         Route(.get, "/_matrix/client/versions", auth: .none, limit: .none, versions),
         Route(.get, "/.well-known/matrix/client", auth: .none, limit: .none, wellKnown),
         Route(.get, "/.well-known/matrix/support", auth: .none, limit: .none, support),
+        Route(.get, "/.well-known/matrix/policy_server", auth: .none, limit: .none, policyServer),
+        Route(.get, "/_matrix/client/v1/auth_metadata", auth: .none, limit: .none, authMetadata),
         Route(.get, "/_synapse/admin/v1/server_version", auth: .admin) { _, _ in .json(["server_version": .string("Comptoir " + version)]) },
         Route(.get, "/_comptoir/health", auth: .none, limit: .none, health),
         Route(.get, "/_comptoir/metrics", auth: .none, limit: .none, metrics),
@@ -81,6 +83,14 @@ package enum System {
             ],
         ])
     }
+
+    /// GET /.well-known/matrix/policy_server: a server that checks events for rooms. There is none: 404, as the specification says.
+    /// https://spec.matrix.org/latest/client-server-api/#getwell-knownmatrixpolicy_server
+    static let policyServer: Route.Handler = { _, _ in throw MatrixError.notFound("This server has no policy server.") }
+
+    /// GET /_matrix/client/v1/auth_metadata: how clients sign in by OAuth 2.0. They cannot: 404 M_UNRECOGNIZED tells them to sign in by
+    /// `/login`. https://spec.matrix.org/latest/client-server-api/#authentication-api-discovery
+    static let authMetadata: Route.Handler = { _, _ in throw MatrixError(404, "M_UNRECOGNIZED", "Clients sign in by the login API here, not by OAuth 2.0.") }
 
     /// GET /.well-known/matrix/client: where clients reach this server.
     static let wellKnown: Route.Handler = { request, c in

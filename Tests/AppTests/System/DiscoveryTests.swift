@@ -20,4 +20,11 @@ import Testing
                            "support_page": "https://example.org/help"])
         try await (try await TestApp([System.feature])).call(.get, "/.well-known/matrix/support").expect(404, "M_NOT_FOUND")
     }
+
+    /// What a client is told of what is not here, so that it goes on by the ways that are.
+    @Test func thereIsNoOAuthAndNoPolicyServer() async throws {
+        let app = try await TestApp([System.feature])
+        try await app.call(.get, "/_matrix/client/v1/auth_metadata").expect(404, "M_UNRECOGNIZED")
+        try await app.call(.get, "/.well-known/matrix/policy_server").expect(404, "M_NOT_FOUND")
+    }
 }
