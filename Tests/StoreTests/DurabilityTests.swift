@@ -59,7 +59,7 @@ func writeFile(_ path: String, _ content: [UInt8]) throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for task in 0..<16 {
                 group.addTask {
-                    var chance = Chance(seed: task)
+                    var chance = SplitMix64(seed: UInt64(task))
                     for turn in 0..<40 {
                         let crashes = Int.random(in: 0..<40, using: &chance) == 0
                         let crashesAfter = Int.random(in: 0..<40, using: &chance) == 0

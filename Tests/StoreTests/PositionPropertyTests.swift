@@ -26,7 +26,7 @@ import Testing
             for (number, database) in writers.enumerated() {
                 for task in 0..<tasks {
                     group.addTask {
-                        var chance = Chance(seed: seed * 10_000 + number * 100 + task)
+                        var chance = SplitMix64(seed: UInt64(seed * 10_000 + number * 100 + task))
                         var kept: [Int64] = [], thrown = 0
                         for turn in 0..<closures {
                             let rows = Int.random(in: 1...3, using: &chance), fails = Int.random(in: 0..<5, using: &chance) == 0

@@ -61,19 +61,6 @@ final class Record<Element: Sendable>: Sendable {
     var all: [Element] { items.withLock { $0 } }
 }
 
-/// Chance that can be repeated.
-struct Chance: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: Int) { state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// Waits, without blocking a thread, until a condition holds; fails after ten seconds.
 func eventually(_ condition: @escaping @Sendable () -> Bool) async throws {
     for _ in 0..<2_000 {

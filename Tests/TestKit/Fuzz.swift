@@ -1,24 +1,17 @@
 /// Broken input that can be made again: good input with bytes changed, taken out, doubled, and bits of the language thrown in.
 package struct Fuzz: RandomNumberGenerator, Sendable {
-    private var state: UInt64
+    private var chance: SplitMix64
     private let tokens: [[UInt8]]
 
     /// - Parameter tokens: what has a meaning in the language.
     package init(seed: UInt64, tokens: [String] = []) {
-        state = seed
+        chance = SplitMix64(seed: seed)
         self.tokens = tokens.map { Array($0.utf8) } + [[0xFF], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xE2, 0x82], [0], Array("é".utf8), Array("😀".utf8), Array("9223372036854775808".utf8)]
     }
 
-    /// SplitMix64: the same numbers on every machine.
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-    package mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(max(1, bound))) }
-    package mutating func pick<T>(_ items: [T]) -> T { items[below(items.count)] }
+    package mutating func next() -> UInt64 { chance.next() }
+    package mutating func below(_ bound: Int) -> Int { chance.below(bound) }
+    package mutating func pick<T>(_ items: [T]) -> T { chance.pick(items) }
 
     /// One of the seeds with one to four changes.
     package mutating func broken(_ seeds: [[UInt8]]) -> [UInt8] {

@@ -1,6 +1,5 @@
 import Glibc
 package import ServerKit
-import Store
 import Synchronization
 
 /// A small HTTP server on a free loopback port, with a thread a connection: the other side of what leaves the server.
@@ -25,11 +24,11 @@ package final class LocalServer: Sendable {
         package static var hangUp: Answer { var answer = Answer(); answer.hangsUp = true; return answer }
     }
 
-    package let port: Int
-    private let listener: Int32
+    private let listener: Listener
     private let inbox: Inbox
     /// Everything that was asked, in order.
     package var calls: [Call] { inbox.calls.withLock { $0 } }
+    package var port: Int { listener.port }
     package var url: String { "http://127.0.0.1:\(port)" }
 
     private final class Inbox: Sendable {
@@ -37,32 +36,12 @@ package final class LocalServer: Sendable {
     }
 
     package init(_ answer: @escaping @Sendable (Call) -> Answer = { _ in Answer() }) throws {
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard listener >= 0 else { throw TestFailure("no socket: \(errno)") }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, length) == 0 && listen(listener, 64) == 0 && getsockname(listener, $0, &length) == 0 }
-        }
-        guard bound else { throw TestFailure("cannot listen: \(errno)") }
-        port = Int(UInt16(bigEndian: address.sin_port))
         let inbox = Inbox()
         self.inbox = inbox
-        WorkerThread {
-            while true {
-                let client = accept(listener, nil, nil)
-                if client < 0 { break }
-                WorkerThread { Self.serve(client, inbox, answer) }.detach()
-            }
-        }.detach()
+        listener = try Listener { Self.serve($0, inbox, answer) }
     }
-    deinit { shutdown(listener, Int32(SHUT_RDWR)); close(listener) }
 
     private static func serve(_ client: Int32, _ inbox: Inbox, _ answer: (Call) -> Answer) {
-        defer { close(client) }
         var buffer: [UInt8] = []
         func more() -> Bool {
             var chunk = [UInt8](repeating: 0, count: 65_536)

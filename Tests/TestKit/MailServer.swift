@@ -1,5 +1,4 @@
 import Glibc
-import Store
 import Synchronization
 
 /// A small SMTP server on a free loopback port, with a thread a connection.
@@ -27,41 +26,21 @@ package final class MailServer: Sendable {
             body.split(whereSeparator: \.isWhitespace).first { $0.hasPrefix("http") }.map(String.init)
         }
     }
-    package let port: Int
-    private let listener: Int32
+    private let listener: Listener
     private let box: Box
     package var mails: [Mail] { box.mails.withLock { $0 } }
+    package var port: Int { listener.port }
     package var url: String { "smtp://127.0.0.1:\(port)" }
     private final class Box: Sendable { let mails = Mutex<[Mail]>([]) }
 
     /// - Parameter recipient: what it answers to a recipient.
     package init(recipient: @escaping @Sendable (String) -> String = { _ in "250 ok" }) throws {
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard listener >= 0 else { throw TestFailure("no socket: \(errno)") }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, length) == 0 && listen(listener, 16) == 0 && getsockname(listener, $0, &length) == 0 }
-        }
-        guard bound else { throw TestFailure("cannot listen: \(errno)") }
-        port = Int(UInt16(bigEndian: address.sin_port))
         let box = Box()
         self.box = box
-        WorkerThread {
-            while true {
-                let client = accept(listener, nil, nil)
-                if client < 0 { break }
-                WorkerThread { Self.serve(client, box, recipient) }.detach()
-            }
-        }.detach()
+        listener = try Listener { Self.serve($0, box, recipient) }
     }
-    deinit { shutdown(listener, Int32(SHUT_RDWR)); close(listener) }
 
     private static func serve(_ client: Int32, _ box: Box, _ recipient: (String) -> String) {
-        defer { close(client) }
         var buffer: [UInt8] = []
         func say(_ text: String) {
             let bytes = Array((text + "\r\n").utf8)

@@ -117,7 +117,7 @@ import Testing
     /// while a capable agent is free.
     @Test(arguments: [3, 11]) func nobodyWaitsWhateverHappens(seed: Int) async throws {
         let shop = try await Shop()
-        var random = Random(seed: UInt64(seed)), agents: [TestUser] = [], customers: [(visitor: Shop.Visitor, conversation: String, room: String)] = []
+        var random = SplitMix64(seed: UInt64(seed)), agents: [TestUser] = [], customers: [(visitor: Shop.Visitor, conversation: String, room: String)] = []
         for number in 0..<4 { agents.append(try await shop.agent("agent\(number)", capacity: Int64(random.below(3) + 1), languages: [["fr"], ["en"], ["fr", "en"]][random.below(3)])) }
         try await shop.call(.patch, "/inboxes/" + shop.inbox, as: shop.owner, ["language_rule": "require"]).expect(200)
         for step in 0..<80 {

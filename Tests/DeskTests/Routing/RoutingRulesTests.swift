@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 @testable import Desk
 
@@ -49,7 +50,7 @@ struct RoutingCase: Sendable, CustomTestStringConvertible {
     /// that follows it nobody waits while somebody who may serve him is free, nobody is overfull, and whoever was left waiting is
     /// younger than everyone who was served in his place.
     @Test(arguments: 1...8) func nobodyWaitsWhileACapableAgentIsFree(seed: Int) {
-        var random = Random(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         let inboxes = ["web", "shop", "phone"], languages = ["fr", "en", "de"]
         var agents = (0..<8).map { index in
             agent("agent\(index)", capacity: random.below(4), languages: random.subset(languages), inboxes: random.subset(inboxes))
@@ -98,19 +99,4 @@ struct RoutingCase: Sendable, CustomTestStringConvertible {
             for left in queue { #expect(!agents.contains { RoutingRules.isFree($0) && RoutingRules.mayServe($0, left) }, "\(left.id) waits at step \(step)") }
         }
     }
-}
-
-/// SplitMix64: the same seed, the same life.
-struct Random: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-    mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
-    mutating func subset(_ of: [String]) -> Set<String> { Set(of.filter { _ in below(2) == 0 }) }
 }

@@ -55,7 +55,7 @@ extension Shop {
         let start = try await shop.call(.get, "/me", as: anna).expect(200).int("position") ?? 0
 
         async let writing: Void = {
-            var random = Random(seed: 5)
+            var random = SplitMix64(seed: 5)
             var other: (visitor: Shop.Visitor, conversation: String, room: String)?
             for number in 0..<120 {
                 switch random.below(6) {
@@ -71,7 +71,7 @@ extension Shop {
             try await shop.send("FIN", room: room, as: visitor.user)
         }()
 
-        var random = Random(seed: 77), since = start, cuts = 0, seen: [StreamEvent] = [], isOver = false
+        var random = SplitMix64(seed: 77), since = start, cuts = 0, seen: [StreamEvent] = [], isOver = false
         while !isOver {
             var bytes: [UInt8] = []
             let limit = cuts < 50 ? random.below(3) + 1 : Int.max
