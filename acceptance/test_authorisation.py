@@ -30,7 +30,7 @@ _numbers = itertools.count(1)
 OPEN = {
     "GET /", "GET /start", "GET /.well-known/matrix/client", "GET /.well-known/matrix/support", "GET /.well-known/matrix/policy_server",
     "GET /_comptoir/health", "GET /_comptoir/metrics", "GET /_comptoir/start", "GET /_comptoir/oidc/callback", "POST /_comptoir/oidc/logout",
-    "POST /_comptoir/oidc/backchannel-logout", "GET /_comptoir/email/confirm", "POST /_comptoir/email/confirm",
+    "GET /_comptoir/email/confirm", "POST /_comptoir/email/confirm",
     "GET /_comptoir/push/unsubscribe", "POST /_comptoir/push/unsubscribe",
     f"GET {C1}/register/m.login.registration_token/validity", f"GET {C1}/auth_metadata",
     *(f"POST {C3}/{what}/{how}/requestToken" for what in ("account/3pid", "account/password", "register") for how in ("email", "msisdn")),

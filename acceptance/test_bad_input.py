@@ -86,7 +86,9 @@ class Attack:
 
 
 # A browser opens these: what is wrong is said on a page.
-PAGES = ("/_comptoir/email/confirm", "/_comptoir/oidc/callback")
+PAGES = ("/_comptoir/email/confirm", "/_comptoir/oidc/callback", "/_comptoir/push/unsubscribe")
+# An identity provider calls this: its errors are those of OAuth 2.0.
+OAUTH = ("/_comptoir/oidc/logout",)
 
 
 def fault(answer: httpx.Response) -> str | None:
@@ -105,6 +107,8 @@ def fault(answer: httpx.Response) -> str | None:
     if kind.startswith("application/problem+json"):
         good = {"type", "title", "status", "detail"} <= body.keys() and body["status"] == answer.status_code
         return None if good else f"odd problem: {body}"
+    if answer.request.url.path in OAUTH and "errcode" not in body:
+        return None if body.get("error") == "invalid_request" and answer.headers.get("cache-control") == "no-store" else f"odd OAuth error: {body}"
     if answer.status_code == 401 and "flows" in body:
         return None     # interactive authentication asks for its next stage
     good = isinstance(body.get("errcode"), str) and isinstance(body.get("error"), str) and re.fullmatch(r"[A-Z][A-Z0-9_.]+", body["errcode"])
