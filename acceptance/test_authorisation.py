@@ -171,8 +171,7 @@ ROOM: dict[str, tuple[set[str], dict | None]] = {
     f"POST {R}/redact/{{eventId}}": (MODERATORS, {}),
     f"PUT {R}/redact/{{eventId}}/{{txnId}}": (MODERATORS, {}),
     f"POST {R}/report": (USERS, {"reason": "x"}),
-    # Those who left because of what they saw may still report it.
-    f"POST {R}/report/{{eventId}}": (SEEN, {"reason": "x"}),
+    f"POST {R}/report/{{eventId}}": (JOINED, {"reason": "x"}),
     f"POST {R}/send/{{eventType}}": (JOINED, {"msgtype": "m.text", "body": "x"}),
     f"PUT {R}/send/{{eventType}}/{{txnId}}": (JOINED, {"msgtype": "m.text", "body": "x"}),
     f"PUT {R}/typing/{{userId}}": (JOINED, {"typing": True, "timeout": 1000}),

@@ -125,6 +125,9 @@ def test_framing(shared_server):
     # 204 has neither
     status, headers, _ = wire.send(get("/_matrix/client/versions").replace(b"GET", b"OPTIONS")).answer()
     assert status == 204 and "content-length" not in headers and "GET" in headers["access-control-allow-methods"]
+    # a browser's page gets to see that a path is not known
+    status, headers, _ = wire.send(get("/_matrix/client/v1/unknown").replace(b"GET", b"OPTIONS")).answer()
+    assert status == 204 and headers["access-control-allow-origin"] == "*" and "Authorization" in headers["access-control-allow-headers"]
     # a body in chunks, after 100 Continue
     wire.send(f"POST /_matrix/client/v3/createRoom HTTP/1.1\r\nHost: x\r\n{token}\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n".encode())
     assert wire.answer()[0] == 100

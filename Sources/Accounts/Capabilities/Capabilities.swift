@@ -20,7 +20,7 @@ extension Accounts {
             "m.profile_fields": ["enabled": true],
             "m.forget_forced_upon_leave": ["enabled": .bool(c.config.forgetUponLeave)],
         ]
-        if req.user.isAdmin { answer["account_moderation"] = ["lock": true, "suspend": true] }
+        if req.user.isAdmin { answer["m.account_moderation"] = ["lock": true, "suspend": true] }
         return .json(["capabilities": .object(answer)])
     }
 }

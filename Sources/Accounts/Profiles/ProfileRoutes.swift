@@ -50,11 +50,13 @@ extension Accounts {
         return .empty
     }
 
-    /// Administrators may edit the profiles of others.
+    /// Administrators may edit the profiles of others; guests have a name and nothing else.
+    /// https://spec.matrix.org/latest/client-server-api/#guest-access
     private func editable(_ req: Request) throws(MatrixError) -> (UserID, String) {
         try req.refuseSuspended()
         let user: UserID = try req.id("userId"), key = try req.param("keyName")
         guard user == req.user.userID || req.user.isAdmin else { throw .forbidden("You can change only your own profile.") }
+        guard !req.user.isGuest || key == "displayname" else { throw .guestForbidden() }
         try ProfileRules.check(key: key)
         return (user, key)
     }

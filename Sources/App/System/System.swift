@@ -78,6 +78,7 @@ package enum System {
                 "org.matrix.msc4140": true,
                 "org.matrix.msc4380": true,
                 "org.matrix.simplified_msc3575": true,
+                "uk.half-shot.msc2666.query_mutual_rooms": true,
                 "uk.half-shot.msc2666.query_mutual_rooms.stable": true,
                 "uk.tcpip.msc4133.stable": true,
             ],

@@ -122,6 +122,8 @@ enum Preset: String, Sendable, CaseIterable {
                 "m.room.name": 50, "m.room.avatar": 50, "m.room.canonical_alias": 50, "m.room.history_visibility": 100,
                 "m.room.power_levels": 100, "m.room.encryption": 100, "m.room.server_acl": 100,
                 "m.room.tombstone": version.creatorsOutrank ? 150 : 100,
+                // Members join a group call by a state event of their own.
+                "org.matrix.msc3401.call.member": 0,
             ],
         ]
         return levels.merging(creation.powerLevels ?? [:])

@@ -160,6 +160,11 @@ extension RoomService {
         return [
             Route(.get, path, auth: .guest) { request, c in
                 let user = request.user.userID
+                // What has been sent or cancelled is not kept: there is nothing to list of it.
+                if let status = request.query["status"], status != "scheduled" {
+                    guard status == "finalised" else { throw MatrixError.invalidParam("'status' must be scheduled or finalised.") }
+                    return .json(["finalised": []])
+                }
                 let found = try await c.db.read { tx in
                     try tx.all(DelayedEvents.SQL.ofUser, user) { row -> JSON in
                         var event: JSONObject = [
@@ -170,7 +175,8 @@ extension RoomService {
                         return .object(event)
                     }
                 }
-                return .json(["delayed_events": .array(found)])
+                // Two names: of the shipped and of the newer text of the proposal.
+                return .json(["delayed_events": .array(found), "scheduled": .array(found)])
             },
             // The id is a secret: who knows it may act, as a helper that ends a call for somebody who has vanished does.
             Route(.post, path + "/{delayId}", auth: .optional) { [delayed] request, c in

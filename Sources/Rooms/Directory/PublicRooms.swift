@@ -132,7 +132,7 @@ extension RoomService {
                 let limit = Int(try request.query.int("limit", in: 0...1_000_000, default: 100))
                 return try await self.publicRooms(c, PublicRooms.Search(), limit: limit, since: request.query["since"], server: request.query["server"])
             },
-            Route(.post, v3 + "/publicRooms", limit: .search) { request, c in
+            Route(.post, v3 + "/publicRooms", auth: .guest, limit: .search) { request, c in
                 let body = try request.json()
                 var search = PublicRooms.Search()
                 if let filter = try body.object("filter") {

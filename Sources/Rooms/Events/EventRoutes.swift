@@ -36,21 +36,26 @@ extension RoomService {
             Route(.post, room + "/redact/{eventId}", auth: .guest, limit: .message) { request, c in
                 let id: RoomID = try request.id("roomId"), event: EventID = try request.id("eventId"), user = request.user.userID
                 try await Self.refuseSuspended(request, c, room: id, redacting: event)
-                let reason = try request.json().string("reason")
-                return try await self.answer(c) { try self.redact(c, $0, room: id, event: event, by: user, reason: reason) }
+                let content = try Self.redactionContent(try request.json())
+                return try await self.answer(c) { try self.redact(c, $0, room: id, event: event, by: user, content: content, transaction: nil) }
             },
             Route(.put, room + "/redact/{eventId}/{txnId}", auth: .guest, limit: .message) { request, c in
                 let id: RoomID = try request.id("roomId"), event: EventID = try request.id("eventId"), user = request.user
                 try await Self.refuseSuspended(request, c, room: id, redacting: event)
-                let body = try request.json()
-                let reason = try body.string("reason")
+                let content = try Self.redactionContent(try request.json())
                 let transaction = try Self.transaction(request)
                 return try await self.answer(c) { tx in
-                    try self.redact(c, tx, room: id, event: event, by: user.userID, content: reason.map { ["reason": .string($0)] } ?? [:],
+                    try self.redact(c, tx, room: id, event: event, by: user.userID, content: content,
                                     transaction: (device: user.deviceID, id: transaction))
                 }
             },
         ]
+    }
+
+    /// All of the body but what the server itself says: bridges mark what they have done in it.
+    private static func redactionContent(_ body: JSONObject) throws(MatrixError) -> JSONObject {
+        _ = try body.string("reason")
+        return body.filter { $0.key != "redacts" }
     }
 
     /// Suspended users may take back what they have said themselves.

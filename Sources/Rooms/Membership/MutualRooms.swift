@@ -17,7 +17,10 @@ extension RoomService {
                 let rooms = try tx.all(MutualSQL.rooms, user, other, from, MutualSQL.page + 1) { $0.text(0) }
                 let count = try tx.first(MutualSQL.count, user, other) { $0.int(0) } ?? 0
                 var body: JSONObject = ["joined": JSON(Array(rooms.prefix(MutualSQL.page))), "count": .int(count)]
-                if rooms.count > MutualSQL.page { body["next_batch"] = .string(rooms[MutualSQL.page - 1]) }
+                if rooms.count > MutualSQL.page {
+                    body["next_batch"] = .string(rooms[MutualSQL.page - 1])
+                    body["next_batch_token"] = body["next_batch"]   // its name before it was specified
+                }
                 return .json(.object(body))
             }
         }

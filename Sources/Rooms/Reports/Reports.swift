@@ -63,7 +63,8 @@ extension RoomService {
                 let body = try request.json()
                 let reason = try Reports.reason(body), score = try body.int("score")
                 try await c.db.write { tx in
-                    guard let found = try Access.event(c, tx, room: room, event, user) else { throw MatrixError.notFound("There is no such event, or you may not see it.") }
+                    guard let found = try Access.event(c, tx, room: room, event, user),
+                          try MembershipStore.membership(tx, room: found.room.nid, user) == "join" else { throw MatrixError.notFound("There is no such event, or you may not see it.") }
                     try Reports.add(c, tx, Reports.Report(kind: .event, reporter: user, room: room, event: found.event, reason: reason, score: score))
                 }
                 return .empty

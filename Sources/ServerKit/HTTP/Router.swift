@@ -54,7 +54,7 @@ package struct Router: Sendable {
     }
 
     /// `rawPath` is the path as it came, still percent-encoded, without the query.
-    /// Clients of old versions call `/r0/`, `/api/v1/`: they mean `/v3/`.
+    /// Clients of old versions call `/r0/`: they mean `/v3/`.
     package func match(_ method: Method, rawPath: Substring) -> Match {
         var parts: [String] = []
         // By bytes: splitting by characters looks for grapheme boundaries, which costs as much as the rest of the routing.
@@ -91,6 +91,8 @@ package struct Router: Sendable {
     /// Runs one request through limits, authorisation and its handler. Never throws.
     package func handle(_ request: Request, rawPath: Substring, context: Context) async -> Response {
         switch match(request.method, rawPath: rawPath) {
+        // A browser asks before it calls: without an answer its page would never see the error.
+        case .none where request.method == .options: return Response(204)
         case .none: return refusal(.unrecognized(), path: rawPath, language: request.language)
         case .otherMethod(let methods):
             if request.method == .options { return Response(204) }

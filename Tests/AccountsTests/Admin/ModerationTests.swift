@@ -60,8 +60,8 @@ struct ModerationTests {
         try await AccountAdmin.deactivate(world.c, user: "bob")
         try await app.call(.get, path + "lock/" + bob.path, as: admin).expect(404)
         let capabilities = "/_matrix/client/v3/capabilities"
-        #expect(try await app.call(.get, capabilities, as: admin).expect(200)["capabilities"]?["account_moderation"] == ["lock": true, "suspend": true])
+        #expect(try await app.call(.get, capabilities, as: admin).expect(200)["capabilities"]?["m.account_moderation"] == ["lock": true, "suspend": true])
         let carol = try await app.register("carol")
-        #expect(try await app.call(.get, capabilities, as: carol).expect(200)["capabilities"]?["account_moderation"] == nil)
+        #expect(try await app.call(.get, capabilities, as: carol).expect(200)["capabilities"]?["m.account_moderation"] == nil)
     }
 }

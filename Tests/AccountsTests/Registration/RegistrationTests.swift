@@ -132,6 +132,10 @@ import Testing
         let guest = try TestUser(answer, password: "")
         #expect(await world.app.call(.get, v3 + "/account/whoami", as: guest)["is_guest"] == true)
         try await world.app.call(.post, v3 + "/account/password", as: guest, json: [:]).expect(403, "M_GUEST_ACCESS_FORBIDDEN")
+        let profile = v3 + "/profile/\(guest.path)/"
+        try await world.app.call(.put, profile + "displayname", as: guest, json: ["displayname": "Ann"]).expect(200)
+        try await world.app.call(.put, profile + "avatar_url", as: guest, json: ["avatar_url": "mxc://test/a"]).expect(403, "M_GUEST_ACCESS_FORBIDDEN")
+        try await world.app.call(.delete, profile + "m.tz", as: guest).expect(403, "M_GUEST_ACCESS_FORBIDDEN")
         try await world.app.call(.post, path + "?kind=robot", json: [:]).expect(400, "M_INVALID_PARAM")
     }
 

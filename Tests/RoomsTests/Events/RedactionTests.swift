@@ -10,11 +10,13 @@ struct RedactionTests {
         let room = try await house.open(version: version)
         let id = try await room.say("oops")
         let path = "/redact/\(Percent.encode(id.rawValue))/1"
-        let answer = try await room.call(.put, path, ["reason": "typo"]).expect(200)
+        // A bridge marks what it has done: all of the body is kept, but the server says what is redacted.
+        let answer = try await room.call(.put, path, ["reason": "typo", "fi.mau.double_puppet_source": "x", "redacts": "$other"]).expect(200)
         #expect(try await room.call(.put, path, ["reason": "typo"]).expect(200) == answer)
         let redacted = try await room.event(id)
         #expect(redacted["content"] == [:])
         let because = redacted["unsigned"]?["redacted_because"]
+        #expect(because?["content"]?["fi.mau.double_puppet_source"] == "x")
         #expect(because?["content"]?["reason"] == "typo" && because?["event_id"] == answer["event_id"] && because?["redacts"] == JSON(id))
         #expect(redacted["unsigned"]?["redacted_by"] == answer["event_id"])
         // Old and new clients find what was redacted, each in its place.

@@ -45,6 +45,13 @@ struct ReportsTests {
         try await room.call(.post, "/report/%24none", [:]).expect(404, "M_NOT_FOUND")
         try await room.call(.post, "/report/\(Percent.encode(id.rawValue))", ["reason": 1]).expect(400, "M_BAD_JSON")
         try await room.call(.post, "/report/\(Percent.encode(id.rawValue))", ["score": "x"]).expect(400, "M_BAD_JSON")
+        // Only members may: who has left sees what was said while he was there, and that is all.
+        let open = try await house.create(["preset": "public_chat"])
+        try await open.join(house.bob)
+        let seen = try await open.say("seen")
+        try await open.call(.post, "/leave", as: house.bob, [:]).expect(200)
+        try await open.call(.get, "/event/\(Percent.encode(seen.rawValue))", as: house.bob).expect(200)
+        try await open.call(.post, "/report/\(Percent.encode(seen.rawValue))", as: house.bob, [:]).expect(404, "M_NOT_FOUND")
         try await house.call(.post, "/rooms/!none/report", [:]).expect(404, "M_NOT_FOUND")
         for path in [Self.path, Self.path + "/1"] { try await house.app.call(.get, path, as: house.alice).expect(403, "M_FORBIDDEN") }
         try await house.app.call(.get, Self.path + "/x", as: Self.admin).expect(400, "M_INVALID_PARAM")
