@@ -6,7 +6,8 @@ package import Store
 /// Media of deleted messages goes with them: `deleted_media_grace` after the last event that named it.
 ///
 /// Invariants: only media that its owner has taken back, by a deleted message of his own, so that nobody can have another's media deleted by naming it;
-/// never media that an event names when the time has come, that is its owner's picture, or that is protected. That last look and the deletion are one
+/// never media that an event names when the time has come, that is its owner's picture, or that is protected; and
+/// never what is quarantined, by which the same content is known when it comes again. That last look and the deletion are one
 /// transaction. What only encrypted events name is never released, since nobody here knows that they do; what they name besides a clear one goes.
 extension Media {
     static let releaseSchema = Migration(63, "media of deleted messages", """
@@ -48,10 +49,10 @@ extension Media {
     }
 
     enum ReleaseSQL {
-        static let release = "UPDATE media SET released = ? WHERE id = ? AND (owner = ? OR released = -1) AND is_safe = 0"
+        static let release = "UPDATE media SET released = ? WHERE id = ? AND (owner = ? OR released = -1) AND is_safe = 0 AND quarantined_by IS NULL"
         static let due = "SELECT id FROM media WHERE released > 0 AND released <= ? ORDER BY released, id LIMIT ?"
-        /// Protected meanwhile: then it is kept.
-        static let owner = "SELECT owner FROM media WHERE id = ? AND released IS NOT NULL AND is_safe = 0"
+        /// Protected or quarantined meanwhile: then it is kept.
+        static let owner = "SELECT owner FROM media WHERE id = ? AND released IS NOT NULL AND is_safe = 0 AND quarantined_by IS NULL"
         static let keep = "UPDATE media SET released = ?2 WHERE id = ?1"
         static let all = [release, due, owner, keep]
     }

@@ -50,6 +50,19 @@ struct ReleaseTests {
         #expect(await it.get(meanwhile).status == 200)
     }
 
+    /// Otherwise the same bytes could be uploaded again when the message with them was deleted.
+    @Test func quarantinedMediaStaysSoThatItsContentIsKnown() async throws {
+        let it = try await MediaApp { $0.deletedMediaGrace = 1000 }, admin = TestUser(open: "admin")
+        let before = try await it.upload(Array("bad".utf8)), meanwhile = try await it.upload(Array("worse".utf8))
+        func quarantine(_ media: MXC) async throws { try await it.app.call(.post, "/_synapse/admin/v1/media/quarantine/test/" + media.mediaID, as: admin, json: [:]).expect(200) }
+        try await quarantine(before)
+        try await release(it, before, meanwhile, by: it.alice)
+        try await quarantine(meanwhile)
+        it.app.clock.advance(1000)
+        try await it.app.run(job: "media.released")
+        for text in ["bad", "worse"] { #expect(await it.get(try await it.upload(Array(text.utf8), as: it.bob)).status == 404) }
+    }
+
     @Test func neverMeansNever() async throws {
         let it = try await MediaApp { $0.deletedMediaGrace = nil }
         let own = try await it.upload(Array("own".utf8))
