@@ -57,7 +57,7 @@ extension Accounts {
 
     private func listUsers(_ request: Request, _ c: Context) async throws -> Response {
         let query = request.query
-        let from = try query.int("from", default: 0), limit = try query.int("limit", in: 0...100_000, default: 100)
+        let part = try query.listPage(), from = part.from, limit = part.limit
         var list = UserList()
         if let text = query["user_id"] ?? query["name"] { list.term = TextFolding.fold(text) }
         list.guests = try query.bool("guests", default: true)
@@ -65,11 +65,9 @@ extension Accounts {
         if query["admins"] != nil { list.admins = try query.bool("admins") }
         if query["locked"] != nil { list.locked = try query.bool("locked") }
         guard let order = UserList.Order(rawValue: query["order_by"] ?? "name") else { throw MatrixError.invalidParam("'order_by' is not known.") }
-        let direction = query["dir"] ?? "f"
-        guard direction == "f" || direction == "b" else { throw MatrixError.invalidParam("'dir' must be f or b.") }
         let wanted = list
         let (users, total) = try await c.db.read { tx in
-            (try UserList.page(tx, wanted, order, isDescending: direction == "b", from: from, limit: limit), try UserList.count(tx, wanted))
+            (try UserList.page(tx, wanted, order, isDescending: part.isReversed, from: from, limit: limit), try UserList.count(tx, wanted))
         }
         var body: JSONObject = ["users": .array(users.map { .object($0.listed) }), "total": .int(total)]
         if from + limit < total { body["next_token"] = .string(String(from + limit)) }
@@ -136,7 +134,7 @@ extension Accounts {
     private func deactivateUser(_ request: Request, _ c: Context) async throws -> Response {
         let account = try await account(request, c), erase = try request.json().bool("erase") ?? false
         guard account.id != request.user.userID else { throw MatrixError.forbidden("Administrators cannot take their own rights away.") }
-        if !account.isDeactivated || erase { try await c.db.write { tx in try Deactivation.deactivate(c, tx, self, user: account.id, erase: erase) } }
+        if !account.isDeactivated || erase { _ = try await c.db.write { tx in try Deactivation.deactivate(c, tx, self, user: account.id, erase: erase) } }
         return .json(["id_server_unbind_result": "success"])
     }
 

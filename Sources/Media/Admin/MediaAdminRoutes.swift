@@ -49,9 +49,8 @@ extension Media {
     /// Newest first unless another order is asked for.
     private static func page(_ req: Request) throws(MatrixError) -> (order: String, from: Int64, limit: Int64) {
         guard let order = Order(rawValue: req.query["order_by"] ?? "created_ts") else { throw .invalidParam("'order_by' is not known.") }
-        let direction = req.query["dir"] ?? (req.query["order_by"] == nil ? "b" : "f")
-        guard direction == "f" || direction == "b" else { throw .invalidParam("'dir' must be f or b.") }
-        return (order.column + (direction == "b" ? " DESC" : ""), try req.query.int("from", default: 0), try req.query.int("limit", in: 0...100_000, default: 100))
+        let part = try req.query.listPage(direction: req.query["order_by"] == nil ? "b" : "f")
+        return (order.column + (part.isReversed ? " DESC" : ""), part.from, part.limit)
     }
 
     private func listMedia(_ req: Request, _ c: Context) async throws -> Response {

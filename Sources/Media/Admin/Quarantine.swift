@@ -1,5 +1,5 @@
 package import MatrixCore
-package import ServerKit
+import ServerKit
 package import Store
 
 /// Media that an administrator has taken out of sight, and what is known of one piece: the interface is Synapse's, so that its tools work here.

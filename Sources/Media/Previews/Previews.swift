@@ -47,7 +47,7 @@ extension Media {
         let now = c.clock.now
         if let kept = try await c.db.read({ tx in try tx.first(PreviewSQL.find, url, now) { $0.bytes(0) } }) { return .json(bytes: kept) }
         let body = JSON.object(try await look(c, url, for: req.user.userID)).encoded()
-        try await c.db.write { tx in try tx.run(PreviewSQL.keep, url, body, now + PreviewLimits.kept) }
+        _ = try await c.db.write { tx in try tx.run(PreviewSQL.keep, url, body, now + PreviewLimits.kept) }
         return .json(bytes: body)
     }
 

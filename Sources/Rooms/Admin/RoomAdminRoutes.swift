@@ -70,14 +70,12 @@ extension RoomService {
 
     private func listRooms(_ request: Request, _ c: Context) async throws -> Response {
         let query = request.query
-        let from = try query.int("from", default: 0), limit = try query.int("limit", in: 0...100_000, default: 100)
+        let part = try query.listPage(), from = part.from, limit = part.limit
         guard let order = AdminRoomList.Order(rawValue: query["order_by"] ?? "name") else { throw MatrixError.invalidParam("'order_by' is not known.") }
-        let direction = query["dir"] ?? "f"
-        guard direction == "f" || direction == "b" else { throw MatrixError.invalidParam("'dir' must be f or b.") }
         let term = query["search_term"]
         guard term != "" else { throw MatrixError.invalidParam("'search_term' must not be empty.") }
         let (rooms, total) = try await c.db.read { tx in
-            (try AdminRoomList.page(tx, term, order, isReversed: direction == "b", from: from, limit: limit), try AdminRoomList.count(tx, term))
+            (try AdminRoomList.page(tx, term, order, isReversed: part.isReversed, from: from, limit: limit), try AdminRoomList.count(tx, term))
         }
         var body: JSONObject = ["rooms": .array(rooms.map { .object($0.json) }), "offset": .int(from), "total_rooms": .int(total)]
         if from + limit < total { body["next_batch"] = .int(from + limit) }

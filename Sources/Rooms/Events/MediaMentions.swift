@@ -1,6 +1,6 @@
 import Glibc
-package import MatrixCore
-package import ServerKit
+import MatrixCore
+import ServerKit
 package import Store
 import Synchronization
 
@@ -9,7 +9,7 @@ import Synchronization
 /// Invariants: a row is written in the transaction of its event, and goes in the one that empties or deletes the event; every place of the content
 /// counts, also text and HTML, for naming too much keeps media and naming too little would lose it; what encrypted events name is not known.
 /// Events of before this table are looked through in the background, and until that is done everything counts as named.
-package enum MediaMentions {
+enum MediaMentions {
     static let schema = Migration(56, "media that events name", """
         CREATE TABLE event_media (
             media_id TEXT NOT NULL,
@@ -28,7 +28,7 @@ package enum MediaMentions {
     private static let scheme = Array("mxc://".utf8)
 
     /// Ids of the media that a content names. The content is canonical JSON: an address stands in it as it is.
-    package static func ids(in content: [UInt8], of server: String) -> Set<String> {
+    static func ids(in content: [UInt8], of server: String) -> Set<String> {
         var found: Set<String> = []
         content.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress else { return }

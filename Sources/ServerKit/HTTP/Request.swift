@@ -47,6 +47,20 @@ package struct Query: Sendable {
         default: throw .invalidParam("'\(name)' must be true or false.")
         }
     }
+
+    /// The part of a list that an administrator asks for.
+    package struct ListPage: Sendable, Hashable {
+        /// How many entries come before it.
+        package let from: Int64
+        package let limit: Int64
+        package let isReversed: Bool
+    }
+    /// `from`, `limit` and `dir` (f or b), as Synapse's admin API has them. Throws M_INVALID_PARAM.
+    package func listPage(direction fallback: String = "f") throws(MatrixError) -> ListPage {
+        let direction = self["dir"] ?? fallback
+        guard direction == "f" || direction == "b" else { throw .invalidParam("'dir' must be f or b.") }
+        return ListPage(from: try int("from", default: 0), limit: try int("limit", in: 0...100_000, default: 100), isReversed: direction == "b")
+    }
 }
 
 /// Body bytes of a route that reads its body as a stream (uploads). Pulling is back-pressure: nothing more is read from
