@@ -40,7 +40,7 @@ struct Farewell: Sendable {
     /// What /sync says.
     var left: SyncAnswer.LeftRoom {
         var left = SyncAnswer.LeftRoom()
-        left.timeline.events = json.map { [$0] } ?? []
+        left.timeline.events = EventList(json)
         left.timeline.limited = true
         return left
     }
@@ -49,7 +49,7 @@ struct Farewell: Sendable {
     var sliding: SlidingAnswer.Room {
         var told = SlidingAnswer.Room(bumpStamp: pos)
         told.membership = membership
-        told.requiredState = json.map { [$0] } ?? []
+        told.requiredState = EventList(json)
         told.timeline = told.requiredState
         told.limited = true
         told.live = told.timeline.count

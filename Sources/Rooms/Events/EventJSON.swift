@@ -20,7 +20,6 @@ package enum EventJSON {
 
     /// `membership`: the asking user's membership at the event. `relations`: the object of `m.relations`, made by the relations slice.
     package static func write(_ event: EventRow, _ view: View, membership: String? = nil, relations: [UInt8]? = nil, into out: inout [UInt8]) {
-        out.reserveCapacity(out.count + event.content.count + 400)
         JSONWriter.ascii("{\"content\":", &out)
         writeContent(event, &out)
         JSONWriter.ascii(",\"event_id\":", &out)
@@ -49,6 +48,7 @@ package enum EventJSON {
 
     package static func bytes(_ event: EventRow, _ view: View, membership: String? = nil, relations: [UInt8]? = nil) -> [UInt8] {
         var out: [UInt8] = []
+        out.reserveCapacity(event.content.count + 400)
         write(event, view, membership: membership, relations: relations, into: &out)
         return out
     }

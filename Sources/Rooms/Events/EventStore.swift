@@ -2,7 +2,9 @@ package import MatrixCore
 package import Store
 
 /// An event as it lies in the database. `content` is JSON as bytes and stays so: answers are spliced, not encoded again.
-package struct EventRow: Sendable {
+///
+/// A class, because events are handed on from list to list: a copy of twenty fields would cost more than reading them.
+package final class EventRow: Sendable {
     package let pos: Int64
     package let roomNID: Int64
     /// False for a state event that outlives the history in which it was (see ``EventSchema``): it is state still, and in no timeline.
@@ -25,8 +27,8 @@ package struct EventRow: Sendable {
     package let transaction: String?
     /// The state event that this one replaced.
     package let replaced: Replaced?
-    /// The redaction that emptied this event; filled by ``EventStore``.
-    package fileprivate(set) var redaction: Redaction?
+    /// The redaction that emptied this event; filled in by ``EventStore``.
+    package let redaction: Redaction?
 
     package struct Replaced: Sendable {
         package let id: String
@@ -42,20 +44,21 @@ package struct EventRow: Sendable {
 
     package var isState: Bool { stateKey != nil }
     /// The event with another content, for those who may not see all of it.
-    func withContent(_ content: [UInt8]) -> EventRow { EventRow(self, content: content) }
+    func withContent(_ content: [UInt8]) -> EventRow { EventRow(self, content: content, replaced: nil, redaction: redaction) }
+    fileprivate func with(_ redaction: Redaction?) -> EventRow { EventRow(self, content: content, replaced: replaced, redaction: redaction) }
     /// The content as a value. Stored content is always valid JSON; a damaged row reads as an empty object.
     package var contentObject: JSONObject {
         guard let object = try? JSONObject.parse(content) else { return [:] }   // checked when it was stored
         return object
     }
 
-    private init(_ event: EventRow, content: [UInt8]) {
+    private init(_ event: EventRow, content: [UInt8], replaced: Replaced?, redaction: Redaction?) {
         pos = event.pos; roomNID = event.roomNID; isInTimeline = event.isInTimeline; id = event.id; type = event.type; stateKey = event.stateKey; sender = event.sender
         timestamp = event.timestamp; depth = event.depth; relatesTo = event.relatesTo; relType = event.relType; thread = event.thread
         redacts = event.redacts; redactedBy = event.redactedBy; notifies = event.notifies; device = event.device; transaction = event.transaction
         self.content = content
-        replaced = nil
-        redaction = event.redaction
+        self.replaced = replaced
+        self.redaction = redaction
     }
 
     package init(_ row: Row) {
@@ -91,26 +94,53 @@ package enum EventStore {
     }
     package static func all(_ tx: ReadTx, _ sql: String, array binds: [any Bindable]) throws -> [EventRow] {
         var events = try tx.all(sql, array: binds) { EventRow($0) }
-        for index in events.indices { try addRedaction(tx, &events[index]) }
+        for index in events.indices where events[index].redactedBy != nil { try addRedaction(tx, &events[index]) }
         return events
     }
     /// The same for a query that selects a number after the columns.
     static func withNumber(_ tx: ReadTx, _ sql: String, _ binds: any Bindable...) throws -> [(event: EventRow, number: Int64)] {
         var events = try tx.all(sql, array: binds) { (event: EventRow($0), number: $0.int(EventSQL.columnCount)) }
-        for index in events.indices { try addRedaction(tx, &events[index].event) }
+        for index in events.indices where events[index].event.redactedBy != nil { try addRedaction(tx, &events[index].event) }
         return events
     }
-    /// For a query that selects a truth value after the columns.
-    static func flagged(_ tx: ReadTx, _ sql: String, array binds: [any Bindable]) throws -> [(event: EventRow, flag: Bool)] {
-        var events = try tx.all(sql, array: binds) { (event: EventRow($0), flag: $0.bool(EventSQL.columnCount)) }
-        for index in events.indices { try addRedaction(tx, &events[index].event) }
-        return events
+    /// For a query that selects a truth value after the columns: by room, the newest first. The query need not sort; where the rows come by an
+    /// index, which they do mostly, they are in order already.
+    static func flagged(_ tx: ReadTx, _ sql: String, array binds: [any Bindable]) throws -> [Int64: [(event: EventRow, flag: Bool)]] {
+        var rooms: [Int64: [(event: EventRow, flag: Bool)]] = [:], run: [(event: EventRow, flag: Bool)] = []
+        func keep() {
+            guard let nid = run.first?.event.roomNID else { return }
+            rooms[nid, default: []] += run
+            run.removeAll(keepingCapacity: true)
+        }
+        try tx.each(sql, array: binds) { row in
+            let event = EventRow(row)
+            if let last = run.last, last.event.roomNID != event.roomNID { keep() }
+            run.append((event: event, flag: row.bool(EventSQL.columnCount)))
+        }
+        keep()
+        for nid in rooms.keys {
+            guard var events = rooms.updateValue([], forKey: nid) else { continue }
+            if isRising(events) { events.reverse() } else { events.sort { $0.event.pos > $1.event.pos } }
+            for index in events.indices where events[index].event.redactedBy != nil { try addRedaction(tx, &events[index].event) }
+            rooms[nid] = events
+        }
+        return rooms
+    }
+    private static func isRising(_ events: [(event: EventRow, flag: Bool)]) -> Bool {
+        for index in events.indices.dropFirst() where events[index - 1].event.pos > events[index].event.pos { return false }
+        return true
+    }
+    /// State of several rooms: by room, the oldest first. The query need not sort.
+    static func states(_ tx: ReadTx, _ sql: String, array binds: [any Bindable], into rooms: inout [Int64: [EventRow]]) throws {
+        var found: [Int64: [EventRow]] = [:]
+        for event in try all(tx, sql, array: binds) { found[event.roomNID, default: []].append(event) }
+        for (nid, events) in found { rooms[nid] = events.sorted { $0.pos < $1.pos } }
     }
     private static func addRedaction(_ tx: ReadTx, _ event: inout EventRow) throws {
         guard let redactedBy = event.redactedBy else { return }
-        event.redaction = try tx.first(EventSQL.redaction, redactedBy) {
+        event = event.with(try tx.first(EventSQL.redaction, redactedBy) {
             EventRow.Redaction(id: $0.text(0), sender: $0.text(1), timestamp: $0.int(2), content: $0.bytes(3))
-        }
+        })
     }
     package static func event(_ tx: ReadTx, room nid: Int64, _ id: EventID) throws -> EventRow? {
         try all(tx, EventSQL.byID, id, nid).first

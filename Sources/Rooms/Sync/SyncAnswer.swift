@@ -5,13 +5,13 @@ import ServerKit
 /// Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientv3sync
 struct SyncAnswer {
     struct Timeline {
-        var events: [[UInt8]] = []
+        var events = EventList()
         var limited = false
         var prevBatch: String?
     }
     struct JoinedRoom {
         var timeline = Timeline()
-        var state: [[UInt8]] = []
+        var state = EventList()
         var ephemeral: [[UInt8]] = []
         var accountData: [[UInt8]] = []
         /// `m.heroes`, `m.joined_member_count`, `m.invited_member_count`; nil when unchanged.
@@ -34,7 +34,7 @@ struct SyncAnswer {
     }
     struct LeftRoom {
         var timeline = Timeline()
-        var state: [[UInt8]] = []
+        var state = EventList()
         var accountData: [[UInt8]] = []
     }
     var next: SyncToken
@@ -48,7 +48,7 @@ struct SyncAnswer {
 
     func encoded() -> [UInt8] {
         var out = JSONBytes()
-        out.bytes.reserveCapacity(4096 + joined.reduce(0) { $0 + 512 + $1.data.timeline.events.reduce(0) { $0 + $1.count + 1 } + $1.data.state.reduce(0) { $0 + $1.count + 1 } })
+        out.bytes.reserveCapacity(4096 + joined.reduce(0) { $0 + 512 + $1.data.timeline.events.bytes.count + $1.data.state.bytes.count })
         out.raw(#"{"next_batch":""#); out.raw(next.description); out.raw("\"")
         for (name, json) in parts.extra { out.raw(",\""); out.raw(name); out.raw("\":"); out.raw(json) }
         if !parts.deviceLists.isEmpty { out.raw(",\"device_lists\":"); out.raw(parts.deviceLists.json.encoded()) }
@@ -64,7 +64,7 @@ struct SyncAnswer {
             out.rooms("leave", left, &first) { out, room in
                 out.raw("{")
                 room.timeline.write(into: &out)
-                out.section("state", room.state, always: true)
+                out.section("state", room.state)
                 out.section("account_data", room.accountData)
                 out.raw("}")
             }
@@ -89,7 +89,7 @@ extension SyncAnswer.JoinedRoom {
     func write(into out: inout JSONBytes) {
         out.raw("{")
         timeline.write(into: &out)
-        out.section("state", state, always: true)
+        out.section("state", state)
         out.section("ephemeral", ephemeral, always: true)
         out.section("account_data", accountData, always: true)
         if let summary { out.raw(#","summary":"#); out.raw(summary.encoded()) }
@@ -103,6 +103,27 @@ extension SyncAnswer.JoinedRoom {
             }
         }
         out.raw("}")
+    }
+}
+
+/// Events as JSON, one behind the other with commas between them: a buffer for a room instead of one for each event.
+struct EventList: Sendable {
+    private(set) var bytes: [UInt8] = []
+    private(set) var count = 0
+    var isEmpty: Bool { count == 0 }
+
+    init() {}
+    /// With room for these.
+    init(for events: [EventRow]) { bytes.reserveCapacity(events.reduce(0) { $0 + $1.content.count + 300 }) }
+
+    /// Of one event that is JSON already, or of none.
+    init(_ json: [UInt8]?) { if let json { add { $0 += json } } }
+
+    /// Adds one event, which `write` appends to the buffer.
+    mutating func add(_ write: (inout [UInt8]) throws -> Void) rethrows {
+        if count > 0 { bytes.append(UInt8(ascii: ",")) }
+        try write(&bytes)
+        count += 1
     }
 }
 
@@ -120,7 +141,14 @@ struct JSONBytes {
         }
         bytes.append(UInt8(ascii: "]"))
     }
+    mutating func list(_ events: EventList) {
+        bytes.append(UInt8(ascii: "["))
+        bytes.append(contentsOf: events.bytes)
+        bytes.append(UInt8(ascii: "]"))
+    }
     /// `,"name":{"events":[...]}`
+    mutating func section(_ name: String, _ events: EventList) { raw(",\""); raw(name); raw("\":{\"events\":"); list(events); raw("}") }
+    /// The same; an empty one is left out, unless it is wanted `always`.
     mutating func section(_ name: String, _ events: [[UInt8]], always: Bool = false) {
         guard always || !events.isEmpty else { return }
         raw(",\""); raw(name); raw("\":{\"events\":"); list(events); raw("}")

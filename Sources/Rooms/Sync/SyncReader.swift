@@ -118,7 +118,7 @@ struct SyncReader {
         if !isFresh, from < membership.purgedPos { page.limited = true }
         let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, to: now.position, read: ahead.map { $0.states[member.room] ?? [] })
         data.timeline = try encode(tx, room, page, member, isFresh: isFresh)
-        data.state = try stateEvents.map { try json(tx, room, $0) }
+        data.state = try list(tx, room, stateEvents)
         if isFresh || page.events.contains(where: { $0.type == "m.room.member" }) || stateEvents.contains(where: { $0.type == "m.room.member" }) {
             data.summary = try ahead.map { $0.summary(member.room) } ?? summary(tx, room: member.room)
         }
@@ -150,7 +150,7 @@ struct SyncReader {
             var first: [Int64: [(event: EventRow, flag: Bool)]] = [:]
             try Batch.each(nids, padding: -1) { size, group in
                 let binds: [any Bindable] = [limit] + group.flatMap { [$0, 0] as [any Bindable] }
-                for each in try EventStore.flagged(tx, SlidingBatches.timelines[size] ?? SlidingSQL.timelines(size), array: binds) { first[each.event.roomNID, default: []].append(each) }
+                first.merge(try EventStore.flagged(tx, SlidingBatches.timelines[size] ?? SlidingSQL.timelines(size), array: binds)) { $0 + $1 }
             }
             for membership in joined {
                 let nid = membership.member.room
@@ -158,7 +158,7 @@ struct SyncReader {
             }
             try Batch.each(nids.map { (nid: $0, start: pages[$0]?.start ?? 0) }, padding: (nid: -1, start: 0)) { size, group in
                 let binds = group.flatMap { [$0.nid, $0.start] as [any Bindable] }
-                for event in try EventStore.all(tx, SyncBatches.states[size] ?? SyncSQL.statesAt(size), array: binds) { states[event.roomNID, default: []].append(event) }
+                try EventStore.states(tx, SyncBatches.states[size] ?? SyncSQL.statesAt(size), array: binds, into: &states)
             }
             try Batch.each(nids, padding: -1) { size, group in
                 try tx.each(SyncBatches.summaries[size] ?? SyncSQL.summaries(size), array: group as [any Bindable]) { summaries[$0.int(0)] = RoomSummary($0, from: 1) }
@@ -271,23 +271,30 @@ struct SyncReader {
         return events.filter { stateFilter.allows($0, room: room) }
     }
 
-    private func json(_ tx: ReadTx, _ room: RoomID, _ event: EventRow, membership: String? = nil, relations: [UInt8]? = nil) throws -> [UInt8] {
+    /// `membership`: of the user, at an event.
+    private func list(_ tx: ReadTx, _ room: RoomID, _ events: [EventRow], relations: [Int64: [UInt8]] = [:],
+                      membership: (EventRow) -> String? = { _ in nil }) throws -> EventList {
+        var list = EventList(for: events)
         let view = EventJSON.View(user: user, device: session.deviceID, now: c.clock.now)
-        let json = EventJSON.bytes(event, view, membership: membership, relations: relations)
-        guard filter.eventFormat == .federation, let rest = try tx.first(EventSQL.rest, event.pos, row: { $0.bytes(0) }) else { return json }
-        // Rarely asked for: the event as servers exchange it, besides what clients see.
-        var object = try JSONObject.parse(json)
-        for (key, value) in try JSONObject.parse(rest) { object[key] = value }
-        object["room_id"] = JSON(room)
-        return object.encoded()
+        for event in events {
+            let related = relations.isEmpty ? nil : relations[event.pos]
+            guard filter.eventFormat == .federation, let rest = try tx.first(EventSQL.rest, event.pos, row: { $0.bytes(0) }) else {
+                list.add { EventJSON.write(event, view, membership: membership(event), relations: related, into: &$0) }
+                continue
+            }
+            // Rarely asked for: the event as servers exchange it, besides what clients see.
+            var object = try JSONObject.parse(EventJSON.bytes(event, view, membership: membership(event), relations: related))
+            for (key, value) in try JSONObject.parse(rest) { object[key] = value }
+            object["room_id"] = JSON(room)
+            list.add { object.write(into: &$0) }
+        }
+        return list
     }
 
     private func encode(_ tx: ReadTx, _ room: RoomID, _ page: Page, _ member: Member, isFresh: Bool) throws -> SyncAnswer.Timeline {
         let relations = try Bundles.of(tx, page.related ?? page.events, user: user)
         let history = page.events.first.map { $0.pos < member.sincePos } == true ? try Access.history(tx, room: member.room, user) : nil
-        let events = try page.events.map { event in
-            try json(tx, room, event, membership: history?.membership(at: event.pos) ?? member.membership, relations: relations[event.pos])
-        }
+        let events = try list(tx, room, page.events, relations: relations) { history?.membership(at: $0.pos) ?? member.membership }
         return SyncAnswer.Timeline(events: events, limited: page.limited, prevBatch: events.isEmpty && !page.limited && !isFresh ? nil : PageToken(page.start).description)
     }
 
@@ -352,7 +359,7 @@ struct SyncReader {
         }
         guard everJoined else {
             // An invite or knock that came to nothing: only the leave itself may be seen.
-            if let event = try EventStore.event(tx, at: member.pos) { left.timeline.events = [try json(tx, room, event, membership: member.membership)] }
+            if let event = try EventStore.event(tx, at: member.pos) { left.timeline.events = try list(tx, room, [event]) { _ in member.membership } }
             left.timeline.prevBatch = PageToken(member.pos - 1).description
             return left
         }
@@ -361,7 +368,7 @@ struct SyncReader {
         let state = wasJoined
             ? (page.limited ? try StateStore.changes(tx, room: member.room, after: before, to: page.start) : [])
             : try StateStore.all(tx, room: member.room, at: page.start)
-        left.state = try state.filter { filter.room.state.allows($0, room: room) }.map { try json(tx, room, $0) }
+        left.state = try list(tx, room, state.filter { filter.room.state.allows($0, room: room) })
         return left
     }
 
@@ -400,11 +407,11 @@ package enum SyncSQL {
     static let formerHeroes = """
         SELECT user_id FROM membership WHERE room_nid = ? AND membership IN ('leave', 'ban') AND user_id <> ? ORDER BY since_pos LIMIT 5
         """
-    /// The whole state of rooms, each after its own position. Binds: (room, position) for each.
+    /// The whole state of rooms, each after its own position, in no order. Binds: (room, position) for each.
     static func statesAt(_ count: Int) -> String {
         let rooms = (0..<count).map { "(CAST(?\($0 * 2 + 1) AS INTEGER), CAST(?\($0 * 2 + 2) AS INTEGER))" }.joined(separator: ", ")
         return "SELECT " + EventSQL.columns + " FROM (VALUES " + rooms + ") v CROSS JOIN room_state s JOIN event e ON e.pos = s.valid_from" + EventSQL.replaced + """
-            WHERE s.room_nid = v.column1 AND s.valid_from <= v.column2 AND (s.valid_to IS NULL OR s.valid_to > v.column2) ORDER BY s.room_nid, s.valid_from
+            WHERE s.room_nid = v.column1 AND s.valid_from <= v.column2 AND (s.valid_to IS NULL OR s.valid_to > v.column2)
             """
     }
     static func summaries(_ count: Int) -> String {

@@ -13,8 +13,8 @@ struct SlidingAnswer: Sendable {
         var avatar: String??
         var heroes: [JSON]?
         var isDirect: Bool?
-        var requiredState: [[UInt8]] = []
-        var timeline: [[UInt8]] = []
+        var requiredState = EventList()
+        var timeline = EventList()
         var prevBatch: String?
         var limited = false
         var live: Int?
@@ -46,7 +46,7 @@ struct SlidingAnswer: Sendable {
 
     func encoded(_ form: SlidingRequest.Form, pos: SlidingPos, transaction: String?) -> [UInt8] {
         var out = JSONBytes()
-        out.bytes.reserveCapacity(4096 + rooms.reduce(0) { $0 + 512 + $1.room.timeline.reduce(0) { $0 + $1.count + 1 } + $1.room.requiredState.reduce(0) { $0 + $1.count + 1 } })
+        out.bytes.reserveCapacity(4096 + rooms.reduce(0) { $0 + 512 + $1.room.timeline.bytes.count + $1.room.requiredState.bytes.count })
         out.raw(#"{"pos":""#); out.raw(pos.description); out.raw("\"")
         if let transaction { out.raw(",\"txn_id\":"); out.raw(JSON.string(transaction).encoded()) }
         out.raw(",\"lists\":")

@@ -231,8 +231,8 @@ struct SlidingReader {
         room.isInitial = !wasIn
         guard history.everJoined else {
             // An invite or knock that came to nothing: only the leave itself may be seen.
-            room.requiredState = [json(leave)]
-            room.timeline = leave.isInTimeline ? room.requiredState : []
+            room.requiredState = list([leave])
+            room.timeline = leave.isInTimeline ? room.requiredState : EventList()
             room.live = room.timeline.count
             return
         }
@@ -242,17 +242,23 @@ struct SlidingReader {
         let events = try EventStore.page(tx, room: entry.nid, after: after, before: member.pos + 1, newestFirst: true, limit: limit + 1)
             .filter { history.canSee($0) && !ignored.hides($0) }
         let page = try Erasure.apply(c, tx, room: entry.nid, Array(events.prefix(limit).reversed()), history)
-        room.timeline = page.map { json($0, membership: history.membership(at: $0.pos)) }
+        room.timeline = list(page, membership: { history.membership(at: $0.pos) })
         room.limited = events.count > limit || wasIn && entry.purgedPos > from
         room.live = since.map { since in page.count { $0.pos > since.position } } ?? 0
         if let first = page.first { room.prevBatch = PageToken(first.pos - 1).description }
         let state = wasIn ? try StateStore.changes(tx, room: entry.nid, after: from, to: member.pos) : try StateStore.all(tx, room: entry.nid, at: member.pos)
-        room.requiredState = state.filter { $0.pos == leave.pos || config.state.matches($0.type, $0.stateKey ?? "") }.map { json($0) }
+        room.requiredState = list(state.filter { $0.pos == leave.pos || config.state.matches($0.type, $0.stateKey ?? "") })
         if !wasIn { (room.name, room.avatar) = (.some(entry.name), .some(entry.avatar)) }
     }
 
-    private func json(_ event: EventRow, membership: String? = nil, relations: [UInt8]? = nil) -> [UInt8] {
-        EventJSON.bytes(event, EventJSON.View(user: user, device: session.deviceID, now: c.clock.now), membership: membership, relations: relations)
+    /// `membership`: of the user, at an event.
+    private func list(_ events: [EventRow], membership: (EventRow) -> String? = { _ in nil }, relations: [Int64: [UInt8]] = [:]) -> EventList {
+        var list = EventList(for: events)
+        let view = EventJSON.View(user: user, device: session.deviceID, now: c.clock.now)
+        for event in events {
+            list.add { EventJSON.write(event, view, membership: membership(event), relations: relations.isEmpty ? nil : relations[event.pos], into: &$0) }
+        }
+        return list
     }
 
     /// Reads what is to be told of rooms that the user is in, with a few statements for all of them.
@@ -317,9 +323,7 @@ struct SlidingReader {
 
     private func timeline(_ page: RoomPages.Page, _ task: inout Task, _ result: inout Result) {
         let live = page.events.count { $0.pos > (task.isFresh ? since?.position ?? .max : task.from) }
-        task.room.timeline = page.events.map { event in
-            json(event, membership: page.history?.membership(at: event.pos) ?? "join", relations: page.relations[event.pos])
-        }
+        task.room.timeline = list(page.events, membership: { page.history?.membership(at: $0.pos) ?? "join" }, relations: page.relations)
         task.room.live = live
         task.room.limited = page.limited
         task.room.isExpanded = task.isExpanded
@@ -332,8 +336,8 @@ struct SlidingReader {
 
     private func state(_ task: Task, _ whole: [EventRow], _ changed: [EventRow], _ members: [EventRow], limited: Bool, _ room: inout SlidingAnswer.Room) {
         let config = task.config.state
-        var seen: Set<Int64> = []
-        func add(_ event: EventRow) { if seen.insert(event.pos).inserted { room.requiredState.append(json(event)) } }
+        var seen: Set<Int64> = [], events: [EventRow] = []
+        func add(_ event: EventRow) { if seen.insert(event.pos).inserted { events.append(event) } }
         if task.isFresh || task.expansion != nil {
             let old = task.isFresh ? nil : task.sent.map { taken.state.config($0).state }
             for event in whole where config.matches(event.type, event.stateKey ?? "") && old?.matches(event.type, event.stateKey ?? "") != true { add(event) }
@@ -343,6 +347,7 @@ struct SlidingReader {
             if config.matches(event.type, key) || event.type == EventType.member && config.lazyMembers && !limited { add(event) }
         }
         for event in members { add(event) }
+        room.requiredState = list(events)
     }
 
     // MARK: extensions

@@ -29,16 +29,10 @@ struct RoomPages {
                 for wish in group { pages[wish.entry.nid] = Page(limited: wish.entry.lastPos > wish.after, start: now) }
                 continue
             }
-            // Slices of what was read: events are large to copy.
-            var found: [Int64: ArraySlice<(event: EventRow, flag: Bool)>] = [:]
+            var found: [Int64: [(event: EventRow, flag: Bool)]] = [:]
             try Batch.each(group.map { (nid: $0.entry.nid, after: $0.after) }, padding: (nid: -1, after: 0)) { size, group in
                 let binds: [any Bindable] = [limit] + group.flatMap { [$0.nid, $0.after] as [any Bindable] }
-                let events = try EventStore.flagged(tx, SlidingBatches.timelines[size] ?? SlidingSQL.timelines(size), array: binds)
-                var start = 0
-                for index in events.indices where index + 1 == events.count || events[index + 1].event.roomNID != events[index].event.roomNID {
-                    found[events[index].event.roomNID] = events[start...index]
-                    start = index + 1
-                }
+                found.merge(try EventStore.flagged(tx, SlidingBatches.timelines[size] ?? SlidingSQL.timelines(size), array: binds)) { $0 + $1 }
             }
             // Who was in the room at all of these events sees them all.
             let unsure = group.filter { wish in (found[wish.entry.nid]?.last?.event.pos ?? .max) < wish.entry.member.sincePos }
@@ -53,23 +47,23 @@ struct RoomPages {
         return pages
     }
 
-    private func page(_ wish: Wish, first: ArraySlice<(event: EventRow, flag: Bool)>, _ history: History?) throws -> Page {
+    private func page(_ wish: Wish, first: [(event: EventRow, flag: Bool)], _ history: History?) throws -> Page {
         var page = Page(start: now), kept: [EventRow] = [], related: [EventRow] = []
         kept.reserveCapacity(min(wish.limit, first.count))
         var batch = first, size = wish.limit + 1, examined = 0
         reading: while true {
             examined += batch.count
-            for index in batch.indices {
-                guard history?.canSee(batch[index].event) != false, !ignored.hides(batch[index].event) else { continue }
+            for (event, flag) in batch {
+                guard history?.canSee(event) != false, !ignored.hides(event) else { continue }
                 if kept.count == wish.limit { page.limited = true; break reading }
-                kept.append(batch[index].event)
-                if batch[index].flag { related.append(batch[index].event) }
+                kept.append(event)
+                if flag { related.append(event) }
             }
             guard batch.count >= size, let last = batch.last else { break }
             if examined > Self.mostExamined { page.limited = true; break }
             // Some were hidden: there are more.
             size = 100
-            batch = try EventStore.page(tx, room: wish.entry.nid, after: wish.after, before: last.event.pos, newestFirst: true, limit: size).map { (event: $0, flag: true) }[...]
+            batch = try EventStore.page(tx, room: wish.entry.nid, after: wish.after, before: last.event.pos, newestFirst: true, limit: size).map { (event: $0, flag: true) }
         }
         kept.reverse()
         page.events = try history.map { try Erasure.apply(c, tx, room: wish.entry.nid, kept, $0) } ?? kept
@@ -98,7 +92,7 @@ struct RoomPages {
     func states(_ rooms: [Int64]) throws -> [Int64: [EventRow]] {
         var found: [Int64: [EventRow]] = [:]
         try Batch.each(rooms, padding: -1) { size, group in
-            for event in try EventStore.all(tx, SlidingBatches.states[size] ?? SlidingSQL.states(size), array: group as [any Bindable]) { found[event.roomNID, default: []].append(event) }
+            try EventStore.states(tx, SlidingBatches.states[size] ?? SlidingSQL.states(size), array: group as [any Bindable], into: &found)
         }
         return found
     }

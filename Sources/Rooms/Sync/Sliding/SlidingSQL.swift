@@ -39,19 +39,19 @@ package enum SlidingSQL {
     private static func rows(_ count: Int, _ row: (Int) -> String) -> String { "(VALUES " + (0..<count).map(row).joined(separator: ", ") + ")" }
     private static func numbers(_ count: Int) -> String { "(" + Array(repeating: "?", count: count).joined(separator: ", ") + ")" }
 
-    /// Binds: limit, then (room, after) for each.
+    /// Without an order, like `states`: to sort the rows, the database would write each of them down once more. Binds: limit, then (room, after) for each.
     static func timelines(_ count: Int) -> String {
         "SELECT " + EventSQL.columns + ", CASE WHEN e.redacted_by IS NULL AND EXISTS (SELECT 1 FROM event y WHERE y.relates_to = e.event_id) THEN 1 ELSE 0 END FROM "
             + rows(count) { "(CAST(?\($0 * 2 + 2) AS INTEGER), CAST(?\($0 * 2 + 3) AS INTEGER))" }
             + " v CROSS JOIN event e" + EventSQL.replaced + """
             WHERE e.room_nid = v.column1 AND e.pos > v.column2 AND e.pos >= COALESCE((SELECT x.pos FROM event x WHERE x.room_nid = v.column1 \
-            ORDER BY x.pos DESC LIMIT 1 OFFSET ?1), 0) ORDER BY e.room_nid, e.pos DESC
+            ORDER BY x.pos DESC LIMIT 1 OFFSET ?1), 0)
             """
     }
     /// Present state but the members. Binds: rooms.
     static func states(_ count: Int) -> String {
         "SELECT " + EventSQL.columns + " FROM room_state s JOIN event e ON e.pos = s.valid_from" + EventSQL.replaced
-            + "WHERE s.room_nid IN " + numbers(count) + " AND s.type <> 'm.room.member' AND s.valid_to IS NULL ORDER BY s.room_nid, s.valid_from"
+            + "WHERE s.room_nid IN " + numbers(count) + " AND s.type <> 'm.room.member' AND s.valid_to IS NULL"
     }
     /// Binds: (user, room) for each.
     static func members(_ count: Int) -> String {
