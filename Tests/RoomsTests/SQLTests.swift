@@ -7,7 +7,7 @@ import Testing
 
 struct SQLTests {
     static let writing: [String] = EventSQL.all + OpaqueIDs.SQL.all + RoomSQL.all + StateSQL.statements + MembershipSQL.all + AuthSQL.all + WorkSQL.all + RelationSQL.all
-        + UnreadSQL.all + NoticeSQL.all + AliasSQL.all + DirectorySQL.all + CompanionSQL.all + Preview.SQL.all + RelationRoutes.SQL.all + Bundles.SQL.all + SyncSQL.all
+        + UnreadSQL.all + NoticeSQL.all + AliasSQL.all + DirectorySQL.all + CompanionSQL.all + Preview.SQL.all + RelationRoutes.SQL.all + Bundles.SQL.all + RelatedBy.SQL.all + SyncSQL.all
         + MessageRoutes.SQL.all + EventStream.SQL.all + Receipts.SQL.all + Purge.SQL.all + SelfDestruction.SQL.all + Retention.SQL.all + SearchIndex.SQL.all
         + Search.SQL.all + DelayedEvents.SQL.all + Reports.SQL.all + MutualSQL.all + SlidingSQL.all + RoomBlocks.SQL.all + RoomRemoval.SQL.all + Farewells.SQL.all + MediaMentions.SQL.all
 

@@ -24,14 +24,17 @@ struct MessageRoutes: Sendable {
             var kept: [EventRow] = [], edge = start, ended = false
             // The filter and the history visibility are applied here: read on until the page is full or the room ends.
             while kept.count < page.limit, !ended {
-                let wanted = page.limit - kept.count
+                // Where much is left out, larger pages are read.
+                let missing = page.limit - kept.count, wanted = edge == start ? missing : max(missing, 50)
                 let batch = page.isBackward
                     ? try EventStore.page(tx, room: reader.head.nid, after: page.lower, before: edge + 1, newestFirst: true, limit: wanted)
                     : try EventStore.page(tx, room: reader.head.nid, after: edge, before: page.upper + 1, newestFirst: false, limit: wanted)
                 ended = batch.count < wanted
                 guard let last = batch.last else { break }
                 edge = page.isBackward ? last.pos - 1 : last.pos
-                kept += try reader.visible(batch).filter { filter.allows($0, room: room) }
+                let passing = try filter.passing(tx, reader.visible(batch), room: room)
+                kept += passing.prefix(missing)
+                if passing.count > missing, let last = kept.last { edge = page.isBackward ? last.pos - 1 : last.pos }
             }
             var body = JSONBytes()
             body.raw("{\"chunk\":"); body.list(try reader.json(kept))
@@ -55,8 +58,8 @@ struct MessageRoutes: Sendable {
             let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
             let event = try reader.event(id)
             let half = limit / 2
-            let before = half == 0 ? [] : try reader.visible(EventStore.page(tx, room: reader.head.nid, before: event.pos, newestFirst: true, limit: half)).filter { filter.allows($0, room: room) }
-            let after = limit - half == 0 ? [] : try reader.visible(EventStore.page(tx, room: reader.head.nid, after: event.pos, newestFirst: false, limit: limit - half)).filter { filter.allows($0, room: room) }
+            let before = half == 0 ? [] : try filter.passing(tx, reader.visible(EventStore.page(tx, room: reader.head.nid, before: event.pos, newestFirst: true, limit: half)), room: room)
+            let after = limit - half == 0 ? [] : try filter.passing(tx, reader.visible(EventStore.page(tx, room: reader.head.nid, after: event.pos, newestFirst: false, limit: limit - half)), room: room)
             let first = before.last?.pos ?? event.pos, last = after.last?.pos ?? event.pos
             var state = try StateStore.all(tx, room: reader.head.nid, at: last)
             if filter.lazyLoadMembers {
@@ -112,7 +115,7 @@ struct MessageRoutes: Sendable {
 }
 
 extension RoomEventFilter {
-    /// Whether an event of the database passes.
+    /// Whether an event of the database passes, but for the conditions on what relates to it (``RelatedBy``).
     func allows(_ event: EventRow, room: RoomID) -> Bool {
         if events.matchesEveryEvent, rooms == nil, notRooms.isEmpty, containsURL == nil { return true }
         return matches(type: event.type, sender: event.sender.rawValue, roomID: room.rawValue,

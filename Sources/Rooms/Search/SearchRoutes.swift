@@ -84,8 +84,10 @@ struct Search: Sendable {
             let rooms = Dictionary(names.map { ($0.pos, $0.room) }) { a, _ in a }
             for row in rows { if let room = rooms[row.pos] { events[row.pos] = (row, room) } }
         }
+        let related = try RelatedBy.ids(tx, events.values.map(\.event), filter)
         return try found.compactMap { hit in
-            guard let (event, room) = events[hit.pos], types.contains(event.type), event.redactedBy == nil, filter.allows(event, room: room) else { return nil }
+            guard let (event, room) = events[hit.pos], types.contains(event.type), event.redactedBy == nil, filter.allows(event, room: room),
+                  related?.contains(event.id.rawValue) != false else { return nil }
             if readers[room] == nil { readers[room] = .some(try make(room)) }
             guard let reader = readers[room] ?? nil, let visible = try reader.visible([event]).first else { return nil }
             return Hit(event: visible, room: room, weight: hit.weight)

@@ -47,6 +47,40 @@ import Testing
         #expect(Town.bodies(answer["chunk"]) == ["20", "10", "0"])
     }
 
+    /// Pages are full and come one after the other, also where a filter leaves nearly everything out.
+    @Test(arguments: TestBackend.available, ["b", "f"]) func filterAsksForWhatRelatesToAnEvent(backend: TestBackend, direction: String) async throws {
+        let town = try await Town(backend: backend)
+        let (_, path) = try await town.room(of: town.ann, with: town.ben)
+        let sent = try await (0..<70).asyncMap { try await town.say("\($0)", path, as: town.ann) }
+        func relate(_ type: String, _ n: Int, as user: TestUser) async throws -> String {
+            let content: JSON = ["body": "re", "msgtype": "m.text", "m.relates_to": ["rel_type": .string(type), "event_id": .string(sent[n]), "key": "x"]]
+            let answer = try await town.call(.put, path + "/send/m.room.message/\(type)\(n)\(user.id.localpart)", as: user, content).expect(200)
+            return try #require(answer["event_id"]?.stringValue)
+        }
+        for n in [3, 10, 20, 40, 60] { _ = try await relate("m.thread", n, as: n == 20 ? town.ben : town.ann) }
+        _ = try await relate("m.reference", 30, as: town.ben)
+        _ = try await relate("m.reference", 10, as: town.ben)
+        let gone = try await relate("m.thread", 50, as: town.ben)
+        try await town.call(.put, path + "/redact/\(Percent.encode(gone))/r", as: town.ben, [:]).expect(200)
+        func found(_ filter: String) async throws -> [String] {
+            var bodies: [String] = [], from = direction == "f" ? "&from=t0" : ""
+            while true {
+                let answer = try await town.call(.get, "\(path)/messages?dir=\(direction)&limit=2&filter=\(Percent.encode(filter))\(from)", as: town.ben).expect(200)
+                bodies += Town.bodies(answer["chunk"])
+                #expect(answer["chunk"]?.arrayValue?.count ?? 0 <= 2)
+                guard let end = answer["end"]?.stringValue else { return direction == "f" ? bodies : bodies.reversed() }
+                from = "&from=" + end
+            }
+        }
+        #expect(try await found(#"{"related_by_rel_types":["m.thread"]}"#) == ["3", "10", "20", "40", "60"])
+        #expect(try await found(#"{"related_by_rel_types":["m.thread","m.reference"]}"#) == ["3", "10", "20", "30", "40", "60"])
+        #expect(try await found(#"{"related_by_senders":["\#(town.ben.id)"]}"#) == ["10", "20", "30"])
+        #expect(try await found(#"{"related_by_rel_types":["m.thread"],"related_by_senders":["\#(town.ben.id)"]}"#) == ["20"], "one event has both")
+        #expect(try await found(#"{"related_by_rel_types":[]}"#) == [])
+        let context = try await town.call(.get, "\(path)/context/\(Percent.encode(sent[12]))?limit=20&filter=\(Percent.encode(#"{"related_by_rel_types":["m.thread"]}"#))", as: town.ann).expect(200)
+        #expect(Town.bodies(context["events_before"]) == ["10", "3"] && Town.bodies(context["events_after"]) == ["20"])
+    }
+
     @Test func contextGivesBothSidesAndTheState() async throws {
         let town = try await Town()
         let (_, path) = try await town.room(of: town.ann, with: town.ben)
