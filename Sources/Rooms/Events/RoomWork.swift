@@ -396,7 +396,7 @@ final class RoomWork {
     }
     private static func bumps(_ event: BuiltEvent) -> Bool {
         switch event.type {
-        case EventType.create, EventType.message, EventType.encrypted, "m.sticker", "m.call.invite", "m.poll.start", "m.beacon_info": true
+        case EventType.create, EventType.message, EventType.encrypted, "m.sticker", "m.call.invite", "m.poll.start", "org.matrix.msc3381.poll.start", "m.beacon_info", "org.matrix.msc3672.beacon_info": true
         default: false
         }
     }

@@ -125,6 +125,33 @@ import Testing
         #expect(ann.last["rooms"] == [:])
     }
 
+    /// What moves a room up in the list, by stable names and by those of before.
+    @Test(arguments: ["m.room.message", "m.sticker", "m.call.invite", "m.poll.start", "org.matrix.msc3381.poll.start"]) func eventsBumpTheRoom(type: String) async throws {
+        let town = try await Town()
+        let (id, path) = try await town.room(of: town.ann)
+        var ann = SlidingClient(user: town.ann)
+        func stamp() async throws -> Int64 {
+            try await ann.sync(town.app)
+            return try #require(ann.last["rooms"]?[id]?["bump_stamp"]?.intValue)
+        }
+        let first = try await stamp()
+        try await town.call(.put, path + "/send/m.room.encrypted.not/1", as: town.ann, [:]).expect(200)
+        #expect(try await stamp() == first)
+        try await town.call(.put, path + "/send/\(type)/2", as: town.ann, ["body": "x"]).expect(200)
+        #expect(try await stamp() > first)
+    }
+
+    @Test(arguments: ["m.beacon_info", "org.matrix.msc3672.beacon_info"]) func aSharedLocationBumpsTheRoom(type: String) async throws {
+        let town = try await Town()
+        let (id, path) = try await town.room(of: town.ann)
+        var ann = SlidingClient(user: town.ann)
+        try await ann.sync(town.app)
+        let first = try #require(ann.last["rooms"]?[id]?["bump_stamp"]?.intValue)
+        try await town.call(.put, path + "/state/\(type)/\(town.ann.path)", as: town.ann, ["live": true]).expect(200)
+        try await ann.sync(town.app)
+        #expect(ann.last["rooms"]?[id]?["bump_stamp"]?.intValue ?? 0 > first)
+    }
+
     @Test func lazyMembersAreTheSpeakersOnceForEachConnection() async throws {
         let town = try await Town()
         let (id, path) = try await town.room(of: town.ann, with: town.ben, town.cleo)
