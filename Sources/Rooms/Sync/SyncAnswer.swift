@@ -4,6 +4,14 @@ import ServerKit
 /// The answer to /sync, put together from finished pieces of JSON: an event's bytes are copied, never decoded.
 /// Spec: https://spec.matrix.org/latest/client-server-api/#get_matrixclientv3sync
 struct SyncAnswer {
+    /// Which state a room's answer carries beside the timeline, and by which name: the changes up to the start of the timeline, or up to
+    /// its end (https://github.com/matrix-org/matrix-spec-proposals/blob/main/proposals/4222-sync-v2-state-after.md, Matrix 1.16), which
+    /// then alone decide what the client's state is.
+    enum StateSection: String, Sendable {
+        case before = "state", after = "state_after", unstableAfter = "org.matrix.msc4222.state_after"
+        /// State events of the timeline are in the section as well.
+        var coversTimeline: Bool { self != .before }
+    }
     struct Timeline {
         var events = EventList()
         var limited = false
@@ -29,7 +37,7 @@ struct SyncAnswer {
         var highlights: Int64 = 0
         /// By thread root; empty unless the filter asks for them.
         var threads: [(root: String, notifications: Int64, highlights: Int64)] = []
-        /// Changed since the client's token.
+        /// Changed since the client's token, and nothing else may say so.
         var isNews = false
     }
     struct LeftRoom {
@@ -38,6 +46,7 @@ struct SyncAnswer {
         var accountData: [[UInt8]] = []
     }
     var next: SyncToken
+    var stateSection = StateSection.before
     var joined: [(room: RoomID, data: JoinedRoom)] = []
     var invited: [(room: RoomID, data: [UInt8])] = []
     var knocked: [(room: RoomID, data: [UInt8])] = []
@@ -49,6 +58,7 @@ struct SyncAnswer {
     func encoded() -> [UInt8] {
         var out = JSONBytes()
         out.bytes.reserveCapacity(4096 + joined.reduce(0) { $0 + 512 + $1.data.timeline.events.bytes.count + $1.data.state.bytes.count })
+        let section = stateSection.rawValue
         out.raw(#"{"next_batch":""#); out.raw(next.description); out.raw("\"")
         for (name, json) in parts.extra { out.raw(",\""); out.raw(name); out.raw("\":"); out.raw(json) }
         if !parts.deviceLists.isEmpty { out.raw(",\"device_lists\":"); out.raw(parts.deviceLists.json.encoded()) }
@@ -58,13 +68,13 @@ struct SyncAnswer {
         if !joined.isEmpty || !invited.isEmpty || !knocked.isEmpty || !left.isEmpty {
             out.raw(",\"rooms\":{")
             var first = true
-            out.rooms("join", joined, &first) { out, room in room.write(into: &out) }
+            out.rooms("join", joined, &first) { out, room in room.write(into: &out, state: section) }
             out.rooms("invite", invited, &first) { out, state in out.raw(#"{"invite_state":{"events":"#); out.raw(state); out.raw("}}") }
             out.rooms("knock", knocked, &first) { out, state in out.raw(#"{"knock_state":{"events":"#); out.raw(state); out.raw("}}") }
             out.rooms("leave", left, &first) { out, room in
                 out.raw("{")
                 room.timeline.write(into: &out)
-                out.section("state", room.state)
+                out.section(section, room.state)
                 out.section("account_data", room.accountData)
                 out.raw("}")
             }
@@ -86,10 +96,10 @@ extension SyncAnswer.Timeline {
 }
 
 extension SyncAnswer.JoinedRoom {
-    func write(into out: inout JSONBytes) {
+    func write(into out: inout JSONBytes, state section: String) {
         out.raw("{")
         timeline.write(into: &out)
-        out.section("state", state)
+        out.section(section, state)
         out.section("ephemeral", ephemeral, always: true)
         out.section("account_data", accountData, always: true)
         if let summary { out.raw(#","summary":"#); out.raw(summary.encoded()) }

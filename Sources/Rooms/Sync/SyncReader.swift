@@ -14,6 +14,7 @@ struct SyncReader {
     let since: SyncToken?
     let filter: Filter
     let fullState: Bool
+    let stateSection: SyncAnswer.StateSection
     /// Rooms touched since the token; nil when not known.
     let touched: Set<RoomID>?
 
@@ -26,14 +27,14 @@ struct SyncReader {
             // A commit can be in this snapshot that the hub had not told of when it was asked before.
             let touched = since.flatMap { SyncEndpoint.touched(c, session, since: $0, covering: now.position) }
             if touched != self.touched {
-                return try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, touched: touched).read(tx, now)
+                return try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, stateSection: stateSection, touched: touched).read(tx, now)
             }
         }
         return try read(tx, now)
     }
 
     private func read(_ tx: ReadTx, _ now: SyncToken) throws -> SyncAnswer {
-        var answer = SyncAnswer(next: now)
+        var answer = SyncAnswer(next: now, stateSection: stateSection)
         let members = try memberships(tx), ignored = try Ignored(c, tx, by: user)
         var joined: [Membership] = [], fresh: Set<RoomID> = []
         for membership in members where filter.room.matches(roomID: membership.room.rawValue) {
@@ -45,7 +46,7 @@ struct SyncReader {
             case "invite" where isNews(member) && !ignored.hidesInvite(from: member.sender): answer.invited.append((room, try MembershipStore.stripped(tx, room: member.room, user) ?? Array("[]".utf8)))
             case "knock" where isNews(member): answer.knocked.append((room, try MembershipStore.stripped(tx, room: member.room, user) ?? Array("[]".utf8)))
             case "leave", "ban":
-                if let left = try leftRoom(tx, member, room, ignored) { answer.left.append((room, left)) }
+                if let left = try leftRoom(tx, member, room, now: now, ignored) { answer.left.append((room, left)) }
             default: break
             }
         }
@@ -53,7 +54,9 @@ struct SyncReader {
         // Whoever hears of his leave hears of himself: then it is not known which rooms are touched.
         if touched == nil, let since {
             for farewell in try Farewells.of(tx, user, after: since.position) where filter.room.matches(roomID: farewell.room.rawValue) {
-                answer.left.append((farewell.room, farewell.left))
+                var left = farewell.left
+                if stateSection.coversTimeline { left.state = left.timeline.events }
+                answer.left.append((farewell.room, left))
             }
         }
 
@@ -116,16 +119,32 @@ struct SyncReader {
             ?? timeline(tx, room, member.room, member: member, after: fullState ? since?.position ?? 0 : from, to: now.position, isFresh: isFresh, ignored)
         // A part of what the client knows, or of what came since, was deleted: to the client that is a gap like any other.
         if !isFresh, from < membership.purgedPos { page.limited = true }
-        let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, to: now.position, read: ahead.map { $0.states[member.room] ?? [] })
+        let stateEvents = try state(tx, room, member.room, page: page, isFresh: isFresh, from: from, at: statePosition(page, to: now.position), now: now,
+                                    read: ahead.map { $0.states[member.room] ?? [] })
         data.timeline = try encode(tx, room, page, member, isFresh: isFresh)
         data.state = try list(tx, room, stateEvents)
         if isFresh || page.events.contains(where: { $0.type == "m.room.member" }) || stateEvents.contains(where: { $0.type == "m.room.member" }) {
             data.summary = try ahead.map { $0.summary(member.room) } ?? summary(tx, room: member.room)
         }
+        // Whoever has read on another device has less unread, though the filter lets no receipt through that would say so.
+        if !data.hasNews, let part, holdsOwnReceipt(part) {
+            data.unread = try unread(tx, room: member.room)
+            data.unread?.isNews = true
+        }
         guard data.hasNews else { return nil }
-        data.unread = try ahead.map { unread($0.unread[member.room] ?? [:]) } ?? unread(tx, room: member.room)
+        if data.unread == nil { data.unread = try ahead.map { unread($0.unread[member.room] ?? [:]) } ?? unread(tx, room: member.room) }
         return data
     }
+
+    private func holdsOwnReceipt(_ part: SyncParts.Room) -> Bool {
+        part.ephemeral.contains { bytes in
+            guard let event = try? JSON.parse(bytes), event["type"] == "m.receipt" else { return false }   // made by a source of ours: it parses
+            return (event["content"]?.objectValue ?? [:]).contains { _, kinds in (kinds.objectValue ?? [:]).contains { _, users in users[user.rawValue] != nil } }
+        }
+    }
+
+    /// Up to where the state goes that comes with a page.
+    private func statePosition(_ page: Page, to end: Int64) -> Int64 { stateSection.coversTimeline ? end : page.start }
 
     private func filtered(_ events: [[UInt8]], _ filter: RoomEventFilter, _ room: RoomID) -> [[UInt8]] {
         if filter.events.matchesEveryEvent, !filter.matchesNothing, filter.rooms == nil, filter.notRooms.isEmpty { return events }
@@ -156,8 +175,8 @@ struct SyncReader {
                 let nid = membership.member.room
                 pages[nid] = try reader.timeline(tx, membership.room, nid, member: membership.member, after: 0, to: now.position, isFresh: true, ignored, first: first[nid] ?? [])
             }
-            try Batch.each(nids.map { (nid: $0, start: pages[$0]?.start ?? 0) }, padding: (nid: -1, start: 0)) { size, group in
-                let binds = group.flatMap { [$0.nid, $0.start] as [any Bindable] }
+            try Batch.each(nids.map { (nid: $0, at: pages[$0].map { reader.statePosition($0, to: now.position) } ?? 0) }, padding: (nid: -1, at: 0)) { size, group in
+                let binds = group.flatMap { [$0.nid, $0.at] as [any Bindable] }
                 try EventStore.states(tx, SyncBatches.states[size] ?? SyncSQL.statesAt(size), array: binds, into: &states)
             }
             try Batch.each(nids, padding: -1) { size, group in
@@ -211,6 +230,7 @@ struct SyncReader {
             if given == nil { page.related = nil }
             before = last.pos
             examined += batch.count
+            let related = try RelatedBy.ids(tx, batch, filter.room.timeline)
             var isHidden = true
             for event in batch {
                 if history?.canSee(event) != false {
@@ -218,7 +238,7 @@ struct SyncReader {
                 } else if try !(comesBack && isPresent(tx, nid, event)) {
                     continue
                 }
-                guard !ignored.hides(event), filter.room.timeline.allows(event, room: room) else { continue }
+                guard !ignored.hides(event), filter.room.timeline.allows(event, room: room), related?.contains(event.id.rawValue) != false else { continue }
                 if kept.count == limit { page.limited = true; break reading }
                 kept.append(event)
             }
@@ -241,33 +261,41 @@ struct SyncReader {
         return try StateStore.pointer(tx, room: nid, event.type, key)?.pos == event.pos
     }
 
-    /// The state that the client does not have: at the start of the timeline for a fresh room, changed before it otherwise.
-    private func state(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, page: Page, isFresh: Bool, from: Int64, to: Int64, read: [EventRow]? = nil) throws -> [EventRow] {
+    /// The state at `position` that the client does not have: all of it for a fresh room, otherwise what has changed after `from`, which
+    /// up to the start of a timeline without a gap is nothing.
+    private func state(_ tx: ReadTx, _ room: RoomID, _ nid: Int64, page: Page, isFresh: Bool, from: Int64, at position: Int64, now: SyncToken,
+                       read: [EventRow]? = nil) throws -> [EventRow] {
         let stateFilter = filter.room.state
         var events: [EventRow]
         if isFresh {
-            events = try read ?? StateStore.all(tx, room: nid, at: page.start)
-        } else if page.limited {
-            events = try StateStore.changes(tx, room: nid, after: from, to: page.start)
+            events = try read ?? StateStore.all(tx, room: nid, at: position)
+        } else if page.limited || stateSection.coversTimeline {
+            events = try StateStore.changes(tx, room: nid, after: from, to: position)
         } else {
             events = []
         }
         guard stateFilter.lazyLoadMembers else { return events.filter { stateFilter.allows($0, room: room) } }
 
         // Lazy loading: of the members only those that the timeline speaks of, and each only once for this device.
-        let named = Set(page.events.filter { $0.type == "m.room.member" }.compactMap(\.stateKey))
-        var wanted = Set(page.events.map(\.sender.rawValue)).subtracting(isFresh ? [] : named)
+        let named = Set(page.events.filter { $0.type == EventType.member }.compactMap(\.stateKey))
+        var wanted = Set(page.events.map(\.sender.rawValue))
         if isFresh { wanted.insert(user.rawValue) }
-        let known = stateFilter.includeRedundantMembers || isFresh ? [] : lazyMembers.known(device: session, room: nid)
+        if stateSection.coversTimeline {
+            // The client does not take members from the timeline.
+            if isFresh { wanted.formUnion(named) }
+        } else if !isFresh {
+            wanted.subtract(named)
+        }
+        let known = stateFilter.includeRedundantMembers || isFresh ? [] : lazyMembers.known(device: session, room: nid, among: wanted, at: from)
         events.removeAll { event in
-            guard event.type == "m.room.member", let key = event.stateKey else { return false }
+            guard event.type == EventType.member, let key = event.stateKey else { return false }
             return isFresh ? !wanted.contains(key) : false
         }
-        let present = Set(events.compactMap { $0.type == "m.room.member" ? $0.stateKey : nil })
+        let present = Set(events.compactMap { $0.type == EventType.member ? $0.stateKey : nil })
         for key in wanted.subtracting(present).subtracting(known).sorted() where !isFresh {
-            if let event = try StateStore.event(tx, room: nid, "m.room.member", key, at: page.start) { events.append(event) }
+            if let event = try StateStore.event(tx, room: nid, EventType.member, key, at: position) { events.append(event) }
         }
-        lazyMembers.tell(device: session, room: nid, wanted.union(present).union(named), reset: isFresh)
+        lazyMembers.tell(device: session, room: nid, wanted.union(present).union(named), since: isFresh ? nil : from, now: now.position)
         return events.filter { stateFilter.allows($0, room: room) }
     }
 
@@ -346,29 +374,37 @@ struct SyncReader {
 
     // MARK: rooms that the user has left
 
-    private func leftRoom(_ tx: ReadTx, _ member: Member, _ room: RoomID, _ ignored: Ignored) throws -> SyncAnswer.LeftRoom? {
-        let wasTold = (since?.position ?? 0) >= member.pos
-        if isInitial || fullState {
+    private func leftRoom(_ tx: ReadTx, _ member: Member, _ room: RoomID, now: SyncToken, _ ignored: Ignored) throws -> SyncAnswer.LeftRoom? {
+        let before = since?.position ?? 0, wasTold = before >= member.pos
+        // What the client was told of, or never knew, is told only when asked for; that the user has left since must be told in any case:
+        // the next token is past it.
+        if isInitial || fullState && wasTold {
             guard filter.room.includeLeave, !member.isForgotten else { return nil }
         } else if wasTold { return nil }
-        let before = since?.position ?? 0
         let wasJoined = isInitial ? false : try joinedMembership(tx, member, at: before)
         var left = SyncAnswer.LeftRoom()
-        let everJoined = try StateStore.history(tx, room: member.room, "m.room.member", user.rawValue).contains { entry in
+        let stays = try StateStore.history(tx, room: member.room, EventType.member, user.rawValue).filter { entry in
             (try? JSON.parse(entry.content))?["membership"]?.stringValue == "join"   // stored content is valid
         }
-        guard everJoined else {
+        guard let lastStay = stays.last else {
             // An invite or knock that came to nothing: only the leave itself may be seen.
-            if let event = try EventStore.event(tx, at: member.pos) { left.timeline.events = try list(tx, room, [event]) { _ in member.membership } }
+            if let event = try EventStore.event(tx, at: member.pos) {
+                left.timeline.events = try list(tx, room, [event]) { _ in member.membership }
+                if stateSection.coversTimeline, filter.room.state.allows(event, room: room) { left.state = try list(tx, room, [event]) }
+            }
             left.timeline.prevBatch = PageToken(member.pos - 1).description
             return left
         }
-        let page = try timeline(tx, room, member.room, member: member, after: wasJoined ? before : 0, to: member.pos, isFresh: true, ignored)
+        let page = try timeline(tx, room, member.room, member: member, after: wasJoined || wasTold ? before : 0, to: member.pos, isFresh: true, ignored)
         left.timeline = try encode(tx, room, page, member, isFresh: true)
-        let state = wasJoined
-            ? (page.limited ? try StateStore.changes(tx, room: member.room, after: before, to: page.start) : [])
-            : try StateStore.all(tx, room: member.room, at: page.start)
-        left.state = try list(tx, room, state.filter { filter.room.state.allows($0, room: room) })
+        // What was changed after he had left is not his to see, also when he was invited or banned later.
+        let end = min(statePosition(page, to: member.pos), lastStay.to ?? member.pos)
+        var events = try state(tx, room, member.room, page: page, isFresh: fullState || !wasJoined, from: before, at: end, now: now)
+        if stateSection.coversTimeline, end < member.pos, let own = try EventStore.event(tx, at: member.pos), filter.room.state.allows(own, room: room) {
+            events.removeAll { $0.type == EventType.member && $0.stateKey == user.rawValue }
+            events.append(own)
+        }
+        left.state = try list(tx, room, events)
         return left
     }
 

@@ -24,6 +24,8 @@ struct SyncEndpoint: Sendable {
         }
         let timeout = min(try request.query.int("timeout", default: 0), Self.longest)
         let fullState = try request.query.bool("full_state")
+        let section: SyncAnswer.StateSection = try request.query.bool("use_state_after") ? .after
+            : request.query.bool("org.matrix.msc4222.use_state_after") ? .unstableAfter : .before
         let presence = request.query["set_presence"]
         if let presence, !["online", "offline", "unavailable"].contains(presence) { throw MatrixError.invalidParam("'set_presence' must be online, unavailable or offline.") }
         let filter = try await filters.load(request.query["filter"], c, session)
@@ -41,7 +43,7 @@ struct SyncEndpoint: Sendable {
         let deadline = c.clock.now + timeout
         var token = since
         while true {
-            let answer = try await read(c, session, since: token, filter: filter, fullState: fullState)
+            let answer = try await read(c, session, since: token, filter: filter, fullState: fullState, section)
             let remaining = deadline - c.clock.now
             if let answer {
                 if since == nil || fullState || answer.hasNews || remaining <= 0 { return .json(bytes: answer.encoded()) }
@@ -77,7 +79,7 @@ struct SyncEndpoint: Sendable {
     }
 
     /// nil when the hub knows that nothing has changed.
-    private func read(_ c: Context, _ session: Session, since: SyncToken?, filter: Filter, fullState: Bool) async throws -> SyncAnswer? {
+    private func read(_ c: Context, _ session: Session, since: SyncToken?, filter: Filter, fullState: Bool, _ section: SyncAnswer.StateSection) async throws -> SyncAnswer? {
         let ephemeral = c.hub.ephemeral   // before the snapshot: what changes between is told again, never lost
         var touched: Set<RoomID>?
         if let since, !fullState, since.toDevice == nil {
@@ -87,7 +89,7 @@ struct SyncEndpoint: Sendable {
             case .keys: touched = Self.touched(c, session, since: since, covering: 0)
             }
         }
-        let reader = SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, touched: touched)
+        let reader = SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, stateSection: section, touched: touched)
         if let touched, touched.count <= 4 { return try await c.db.quickRead { tx in try reader.read(tx, ephemeral: ephemeral) } }
         return try await c.db.read { tx in try reader.read(tx, ephemeral: ephemeral) }
     }

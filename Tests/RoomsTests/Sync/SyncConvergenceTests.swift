@@ -17,6 +17,8 @@ private struct Client: Sendable {
         var receipts: [String: JSON] = [:]
     }
     var user: TestUser
+    /// Asks for `use_state_after` and takes state from nowhere else.
+    var usesStateAfter = false
     var token: String?
     var rooms: [String: Room] = [:]
     var invites: Set<String> = []
@@ -34,7 +36,9 @@ private struct Client: Sendable {
             let timeline = data["timeline"]?["events"]?.arrayValue ?? []
             // A gap: what was known of the timeline is dropped, the state goes on.
             if data["timeline"]?["limited"]?.boolValue == true { room.events = [] }
-            for event in (data["state"]?["events"]?.arrayValue ?? []) + timeline {
+            #expect((data["state_after"] != nil) == usesStateAfter && (data["state"] == nil) == usesStateAfter)
+            let changes = usesStateAfter ? data["state_after"]?["events"]?.arrayValue ?? [] : (data["state"]?["events"]?.arrayValue ?? []) + timeline
+            for event in changes {
                 if let key = event["state_key"]?.stringValue { room.state["\(event["type"]?.stringValue ?? "") \(key)"] = event["event_id"]?.stringValue }
             }
             let ids = timeline.compactMap { $0["event_id"]?.stringValue }
@@ -91,7 +95,7 @@ private struct Client: Sendable {
         let chance = SeededEntropy(seed &* 977)
         func roll(_ n: Int) -> Int { Int(chance.bytes(2).reduce(0) { $0 << 8 | UInt32($1) }) % n }
         var clients: [Client] = []
-        for name in ["ann", "ben", "cleo", "dan"] { clients.append(Client(user: try await app.register(name))) }
+        for name in ["ann", "ben", "cleo", "dan"] { clients.append(Client(user: try await app.register(name), usesStateAfter: name == "ben" || name == "dan")) }
         var known: [String] = []
 
         for step in 0..<160 {
@@ -146,10 +150,12 @@ private struct Client: Sendable {
         }
         for at in clients.indices {
             try await sync(&clients[at], app, limit: 3)
-            var fresh = Client(user: clients[at].user)
-            try await sync(&fresh, app, limit: 20)
-            let differences = clients[at].differences(from: fresh)
-            #expect(differences.isEmpty, "seed \(seed), \(clients[at].user.id): \(differences.joined(separator: "\n"))")
+            for usesStateAfter in [false, true] {
+                var fresh = Client(user: clients[at].user, usesStateAfter: usesStateAfter)
+                try await sync(&fresh, app, limit: 20)
+                let differences = clients[at].differences(from: fresh)
+                #expect(differences.isEmpty, "seed \(seed), \(clients[at].user.id): \(differences.joined(separator: "\n"))")
+            }
         }
     }
 
@@ -168,7 +174,7 @@ private struct Client: Sendable {
     private func sync(_ client: inout Client, _ app: TestApp, limit: Int) async throws {
         let filter = Percent.encode(#"{"room":{"timeline":{"limit":\#(limit)}}}"#)
         let since = client.token.map { "&since=\($0)" } ?? ""
-        let answer = await app.call(.get, "/_matrix/client/v3/sync?timeout=0&filter=\(filter)\(since)", as: client.user)
+        let answer = await app.call(.get, "/_matrix/client/v3/sync?timeout=0&filter=\(filter)\(since)" + (client.usesStateAfter ? "&use_state_after=true" : ""), as: client.user)
         try client.apply(try answer.expect(200))
     }
 }
