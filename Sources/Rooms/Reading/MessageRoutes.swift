@@ -21,15 +21,17 @@ struct MessageRoutes: Sendable {
         return try await c.db.read { tx in
             let reader = try RoomReader(c: c, tx: tx, room: room, session: session)
             let start = page.isBackward ? (page.hasFrom ? page.upper : reader.head.lastPos) : page.lower
-            var kept: [EventRow] = [], edge = start, ended = false
-            // The filter and the history visibility are applied here: read on until the page is full or the room ends.
-            while kept.count < page.limit, !ended {
+            var kept: [EventRow] = [], edge = start, ended = false, examined = 0
+            // The filter and the history visibility are applied here: read on until the page is full or the room ends, or enough was read for
+            // one request: then there is a token to go on from, be the page empty.
+            while kept.count < page.limit, !ended, examined < Self.mostExamined {
                 // Where much is left out, larger pages are read.
                 let missing = page.limit - kept.count, wanted = edge == start ? missing : max(missing, 50)
                 let batch = page.isBackward
                     ? try EventStore.page(tx, room: reader.head.nid, after: page.lower, before: edge + 1, newestFirst: true, limit: wanted)
                     : try EventStore.page(tx, room: reader.head.nid, after: edge, before: page.upper + 1, newestFirst: false, limit: wanted)
                 ended = batch.count < wanted
+                examined += batch.count
                 guard let last = batch.last else { break }
                 edge = page.isBackward ? last.pos - 1 : last.pos
                 let passing = try filter.passing(tx, reader.visible(batch), room: room)
@@ -41,7 +43,7 @@ struct MessageRoutes: Sendable {
             body.raw(",\"start\":\""); body.raw(PageToken(start).description); body.raw("\"")
             // As long as events come there is a token, also where the room has just ended: the next page then is empty and has none. Clients
             // know it so from the reference server.
-            if !kept.isEmpty { body.raw(",\"end\":\""); body.raw(PageToken(edge).description); body.raw("\"") }
+            if !kept.isEmpty || examined >= Self.mostExamined && !ended { body.raw(",\"end\":\""); body.raw(PageToken(edge).description); body.raw("\"") }
             if filter.lazyLoadMembers, let newest = kept.map(\.pos).max() { body.raw(",\"state\":"); body.list(try reader.members(of: kept, at: newest)) }
             body.raw("}")
             return .json(bytes: body.bytes)
@@ -99,6 +101,9 @@ struct MessageRoutes: Sendable {
             }
         }
     }
+
+    /// How many events one request looks at, where a filter leaves most of them out.
+    static let mostExamined = 2000
 
     static func filter(_ request: Request) throws -> RoomEventFilter {
         guard let text = request.query["filter"], !text.isEmpty else { return RoomEventFilter() }

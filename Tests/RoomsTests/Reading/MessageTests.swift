@@ -5,6 +5,22 @@ import TestKit
 import Testing
 
 @Suite struct MessageTests {
+    /// A filter that leaves out nearly everything must not make one request read a whole room.
+    @Test func oneRequestReadsOnlySoFar() async throws {
+        let house = try await House()
+        let room = try await house.open()
+        try await room.set("org.x", ["a": 1])
+        for n in 0..<(MessageRoutes.mostExamined + 60) { try await room.say("\(n)") }
+        let filter = Percent.encode(#"{"types":["org.x"]}"#)
+        let first = try await room.call(.get, "/messages?dir=b&limit=5&filter=\(filter)").expect(200)
+        #expect(first["chunk"] == [])
+        let end = try #require(first["end"]?.stringValue)
+        let second = try await room.call(.get, "/messages?dir=b&limit=5&filter=\(filter)&from=\(end)").expect(200)
+        #expect(second["chunk"]?.arrayValue?.count == 1)
+        let last = try await room.call(.get, "/messages?dir=b&limit=5&filter=\(filter)&from=\(try #require(second["end"]?.stringValue))").expect(200)
+        #expect(last["chunk"] == [] && last["end"] == nil)
+    }
+
     @Test(arguments: ["b", "f"])
     func pagesThroughARoomWithoutLossOrRepetition(direction: String) async throws {
         let town = try await Town()
