@@ -11,6 +11,20 @@ struct ReleaseTests {
         try await c.db.write { tx in try it.media.released(c, tx, media: ids, by: user.id) }
     }
 
+    /// Two files of Alice's, of which the administrator asks something: of one before its message is deleted, of the other in the time of grace. After it
+    /// the job has run.
+    private func asked(_ path: String, _ texts: (before: String, meanwhile: String), _ it: MediaApp) async throws -> (before: MXC, meanwhile: MXC) {
+        let admin = TestUser(open: "admin")
+        let before = try await it.upload(Array(texts.before.utf8)), meanwhile = try await it.upload(Array(texts.meanwhile.utf8))
+        func ask(_ media: MXC) async throws { try await it.app.call(.post, "/_synapse/admin/v1/media/\(path)/" + media.mediaID, as: admin, json: [:]).expect(200) }
+        try await ask(before)
+        try await release(it, before, meanwhile, by: it.alice)
+        try await ask(meanwhile)
+        it.app.clock.advance(1000)
+        try await it.app.run(job: "media.released")
+        return (before, meanwhile)
+    }
+
     @Test(arguments: TestBackend.available) func whatNothingNamesGoesAfterTheGraceWithItsFile(backend: TestBackend) async throws {
         let it = try await MediaApp(backend) { $0.deletedMediaGrace = 1000 }
         let own = try await it.upload(Array("own".utf8)), other = try await it.upload(Array("other".utf8)), others = try await it.upload(Array("bobs".utf8), as: it.bob)
@@ -38,28 +52,16 @@ struct ReleaseTests {
     }
 
     @Test func protectedMediaStays() async throws {
-        let it = try await MediaApp { $0.deletedMediaGrace = 1000 }, admin = TestUser(open: "admin")
-        let before = try await it.upload(Array("a".utf8)), meanwhile = try await it.upload(Array("b".utf8))
-        func protect(_ media: MXC) async throws { try await it.app.call(.post, "/_synapse/admin/v1/media/protect/" + media.mediaID, as: admin, json: [:]).expect(200) }
-        try await protect(before)
-        try await release(it, before, meanwhile, by: it.alice)
-        try await protect(meanwhile)
-        it.app.clock.advance(1000)
-        try await it.app.run(job: "media.released")
-        #expect(await it.get(before).status == 200)
-        #expect(await it.get(meanwhile).status == 200)
+        let it = try await MediaApp { $0.deletedMediaGrace = 1000 }
+        let media = try await asked("protect", ("a", "b"), it)
+        #expect(await it.get(media.before).status == 200)
+        #expect(await it.get(media.meanwhile).status == 200)
     }
 
     /// Otherwise the same bytes could be uploaded again when the message with them was deleted.
     @Test func quarantinedMediaStaysSoThatItsContentIsKnown() async throws {
-        let it = try await MediaApp { $0.deletedMediaGrace = 1000 }, admin = TestUser(open: "admin")
-        let before = try await it.upload(Array("bad".utf8)), meanwhile = try await it.upload(Array("worse".utf8))
-        func quarantine(_ media: MXC) async throws { try await it.app.call(.post, "/_synapse/admin/v1/media/quarantine/test/" + media.mediaID, as: admin, json: [:]).expect(200) }
-        try await quarantine(before)
-        try await release(it, before, meanwhile, by: it.alice)
-        try await quarantine(meanwhile)
-        it.app.clock.advance(1000)
-        try await it.app.run(job: "media.released")
+        let it = try await MediaApp { $0.deletedMediaGrace = 1000 }
+        _ = try await asked("quarantine/test", ("bad", "worse"), it)
         for text in ["bad", "worse"] { #expect(await it.get(try await it.upload(Array(text.utf8), as: it.bob)).status == 404) }
     }
 

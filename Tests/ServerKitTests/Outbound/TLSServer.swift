@@ -8,9 +8,7 @@ final class TLSServer: Sendable {
     private let process: pid_t, directory: String, output: Int32
 
     init() throws {
-        var template = Array("/tmp/comptoir-tls-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw TestFailure("no directory: \(errno)") }
-        directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        directory = try temporaryDirectory()
         let (key, certificate) = (directory + "/key.pem", directory + "/cert.pem")
         var pipes: [Int32] = [0, 0]
         guard pipe(&pipes) == 0, pipes.allSatisfy({ fcntl($0, F_SETFD, FD_CLOEXEC) == 0 }) else { throw TestFailure("no pipe: \(errno)") }
@@ -38,7 +36,7 @@ final class TLSServer: Sendable {
         kill(process, SIGKILL)
         waitpid(process, nil, 0)
         close(output)
-        for file in ["/key.pem", "/cert.pem", ""] { remove(directory + file) }
+        removeDirectory(directory)
     }
 
     private static func spawn(_ arguments: [String], to output: Int32) throws -> pid_t {
