@@ -193,5 +193,11 @@ protocol Backend: Sendable {
     func backup(to path: String) throws(StoreError)
     func problems(_ connection: any Connection) throws(StoreError) -> [String]
     func schema(_ connection: any Connection) throws(StoreError) -> String
+    /// All tables of the schema.
+    func tables(_ connection: any Connection) throws(StoreError) -> [TableShape]
+    /// Lifts time limits that a long copy would run into.
+    func prepareForCopy(_ connection: any Connection) throws(StoreError)
+    /// Calls `row` for each row, without holding all of them in memory.
+    func stream(_ connection: any Connection, _ table: TableShape, _ row: (Row) throws -> Void) throws
     func removeTemporaryFiles()
 }

@@ -225,10 +225,33 @@ final class PostgresConnection: Connection {
         }
     }
 
-    private func checked(_ pointer: OpaquePointer?, sql: String) throws(StoreError) -> PostgresResult {
-        guard let pointer else {
-            throw .unavailable(address.redacted(connection.map { String(cString: PQerrorMessage($0)) } ?? "not connected"))
+    /// Begins to load rows by COPY; then come `send` and `endLoad`.
+    func beginLoad(_ sql: String) throws(StoreError) {
+        guard let pointer = PQexec(connection, sql) else { throw .unavailable(lastMessage) }
+        let started = PostgresResult(pointer)
+        guard PQresultStatus(pointer) == PGRES_COPY_IN else { throw error(of: started, sql: sql) }
+    }
+
+    func send(_ piece: [UInt8]) throws(StoreError) {
+        let status = piece.withUnsafeBytes { PQputCopyData(connection, $0.baseAddress?.assumingMemoryBound(to: CChar.self), Int32($0.count)) }
+        guard status == 1 else { throw .unavailable(lastMessage) }
+    }
+
+    /// `isWhole`: false throws away what was loaded.
+    func endLoad(_ sql: String, isWhole: Bool) throws(StoreError) {
+        let status = PQputCopyEnd(connection, isWhole ? nil : "given up")
+        var refusal: StoreError?
+        while let next = PQgetResult(connection) {
+            do { _ = try checked(next, sql: sql) } catch { refusal = refusal ?? error }
         }
+        if let refusal { throw refusal }
+        guard status == 1 else { throw .unavailable(lastMessage) }
+    }
+
+    private var lastMessage: String { address.redacted(connection.map { String(cString: PQerrorMessage($0)) } ?? "not connected") }
+
+    private func checked(_ pointer: OpaquePointer?, sql: String) throws(StoreError) -> PostgresResult {
+        guard let pointer else { throw .unavailable(lastMessage) }
         let result = PostgresResult(pointer)
         switch PQresultStatus(pointer) {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return result

@@ -23,7 +23,7 @@ struct SQLiteBackend: Backend {
     }
 
     /// The file holds secrets: it is made for its owner alone, and SQLite gives the log beside it the same rights.
-    private func createPrivately() throws(StoreError) {
+    func createPrivately() throws(StoreError) {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw .unavailable("\(path) cannot be opened: \(String(cString: strerror(errno)))")

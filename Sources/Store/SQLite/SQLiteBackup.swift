@@ -68,14 +68,14 @@ extension SQLiteBackend {
         return SQLiteColumn.text(statement, 0)
     }
 
-    private static func synchronise(_ path: String) throws(StoreError) {
+    static func synchronise(_ path: String) throws(StoreError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("\(path) cannot be opened") }
         defer { Glibc.close(descriptor) }
         guard fsync(descriptor) == 0 else { throw failure("\(path) cannot be made durable") }
     }
 
-    private static func failure(_ text: String) -> StoreError {
+    static func failure(_ text: String) -> StoreError {
         let code = errno
         let message = "\(text): \(String(cString: strerror(code)))"
         return code == ENOSPC || code == EDQUOT ? .diskFull(message) : .io(message)
