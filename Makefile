@@ -1,7 +1,7 @@
 # `make help` prints what each target does. Every target installs what it misses first and can be run again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build web demo test test-swift test-web test-acceptance bench clean
+.PHONY: help setup build web demo test test-swift test-web test-acceptance bench bench-peers clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,5 +33,8 @@ test-acceptance: ## Run the acceptance tests alone (ARGS="-k crash" for some of 
 bench: ## Measure throughput, latency, CPU and memory of a release build against the goals
 	@scripts/setup.sh bench && scripts/build.sh release && bench/run.py $(ARGS)
 
+bench-peers: ## Run the same works on Synapse, ejabberd and prosody beside it and print the ratios (an hour; ARGS="--quick" for minutes)
+	@scripts/setup.sh peers && scripts/build.sh release && bench/peers.py $(ARGS)
+
 clean: ## Remove everything that was built (not the installed packages)
-	rm -rf .build .venv web/dist bench/results bench/msgbench/msgbench acceptance/out
+	rm -rf .build .venv .venv-bridges .venv-peers web/dist bench/results bench/msgbench/msgbench acceptance/out

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures a release build of Comptoir and prints a table with the goals.
 
-    bench/run.py                          everything, about four minutes
+    bench/run.py                          everything, about seven minutes
     bench/run.py --works pairs,rooms      some of it
     bench/run.py --quick                  short windows: to see that it works, not to compare figures
     bench/run.py --database URL           on PostgreSQL instead of SQLite
@@ -15,6 +15,8 @@ in bench/results; `latest.json` is the newest.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import ctypes
 import datetime
 import json
 import os
@@ -25,137 +27,101 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 
+import load
+import servers
 import syncbench
+from load import number, say
+from servers import ROOT, Comptoir
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent
-HARNESS = HERE / "msgbench"
-RESULTS = HERE / "results"
-NAME = "bench.local"
-WORKS = ["start", "pairs", "rooms", "idle", "coldstart", "sync", "large", "history", "limits"]
+RESULTS = load.RESULTS
+WORKS = ["start", "pairs", "rooms", "idle", "coldstart", "sync", "large", "history", "signin", "widget", "live", "limits"]
 
 # What we want to reach, and what others needed on a machine of this kind.
 GOALS = {
-    "pairs_cpu_ms": (0.5, "ejabberd 1.3-2.3, prosody 0.8-1.8, Synapse 42-57"),
-    "rooms_cpu_ms": (0.2, "ejabberd 0.23-0.33, prosody 0.45-0.52, Synapse 7.4-18.8"),
-    "rest_mib": (100, "prosody 16, ejabberd 92-350, Synapse 121-389"),
-    "idle_kib": (20, "ejabberd 10-25, prosody 33-36, Synapse 100-141"),
+    "pairs_cpu_ms": (0.2, "ejabberd 1.3-2.3, prosody 0.8-1.8, Synapse 42-57"),
+    "rooms_cpu_ms": (0.05, "ejabberd 0.23-0.33, prosody 0.45-0.52, Synapse 7.4-18.8"),
+    "rest_mib": (60, "prosody 16, ejabberd 92-350, Synapse 121-389"),
+    "idle_kib": (12, "ejabberd 10-25, prosody 33-36, Synapse 100-141"),
     "start_ms": (1000, ""),
     "first_sync_cpu_ms": (60, ""),
     "change_cpu_ms": (2, ""),
     "large_send_cpu_ms": (5, ""),
     "coldstart_cpu_ms": (20, "Synapse 390-720"),
+    "history_cpu_ms": (0.02, ""),
+    # Hashing is what a sign-in must cost, and the cores are what there is: what comes on top is a write, a filter and a small sync.
+    "sign_in_cpu_ms": (2, "the hash is fixed; each request like a message"),
+    "sign_in_rate": (0.8, "1 is every core hashing and nothing else"),
+    "sign_in_talk_ms": (50, "nobody else may notice"),
+    # An account, a session, a room of two with seven events, a conversation, a message: at 500 a second one core of two.
+    "widget_cpu_ms": (2, ""),
+    "widget_rate": (0.99, "1 is nobody waits"),
+    "widget_ms": (500, "one look at the page"),
+    # An update is made once for all who may see it, and then copied: like a delivery in a room.
+    "live_cpu_ms": (0.05, ""),
+    "live_ms": (100, "what a person takes for at once"),
 }
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Server:
-    """One `comptoir serve` with data of its own."""
-
-    def __init__(self, options: argparse.Namespace):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="comptoir-bench-"))
-        self.port = free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
-        self.log = self.directory / "server.log"
-        self.command = [str(options.binary), "serve", "--data", str(self.directory / "data"), "--listen", f"127.0.0.1:{self.port}",
-                        "--server-name", NAME, "--open-registration", "--no-rate-limits", "--cheap-password-hashing"]
-        if options.database:
-            self.command += ["--database", options.database]
-
-    def start(self) -> float:
-        """Milliseconds from the start of the process to its first answer."""
-        began = time.monotonic()
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                    break
-            except OSError:
-                if self.process.poll() is not None:
-                    sys.exit(f"bench: the server ended with status {self.process.returncode}:\n{self.log.read_text(errors='replace')[-3000:]}")
-                if time.monotonic() - began > 60:
-                    sys.exit("bench: the server did not listen within 60 s")
-                time.sleep(0.002)
-        with urllib.request.urlopen(self.base + "/_matrix/client/versions", timeout=10) as answer:
-            answer.read()
-        return (time.monotonic() - began) * 1000
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def remove(self) -> None:
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def memory_mib(self) -> float:
-        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        raise KeyError("VmRSS")
-
-
-def say(words: str) -> None:
-    print(f"[{time.monotonic() - BEGAN:5.0f} s] {words}", file=sys.stderr, flush=True)
-
-
-def harness(*arguments: str, timeout: float = 600) -> dict:
-    done = subprocess.run([str(HARNESS / "msgbench"), "-table=false", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout)
-    if done.returncode != 0:
-        sys.exit(f"bench: msgbench {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
-    for line in done.stderr.splitlines():
-        if "fault" in line:
-            print("  " + line, file=sys.stderr)
-    return json.loads(done.stdout)
+def fresh(options: argparse.Namespace, **more) -> Comptoir:
+    return Comptoir(options.binary, url=options.database, **more)
 
 
 def work(options: argparse.Namespace, name: str, *arguments: str) -> dict:
-    server = Server(options)
-    server.start()
-    try:
+    with fresh(options) as server:
         say(name)
-        result = harness("-base", server.base, "-server-name", NAME, "-pids", str(server.process.pid), "-label", "comptoir", "-sliding", "",
-                         "-work", name, *arguments)
-        if server.process.poll() is not None:
-            sys.exit(f"bench: the server ended during {name}:\n{server.log.read_text(errors='replace')[-3000:]}")
-        return result
-    finally:
-        server.remove()
+        return load.on(server, name, *arguments)
 
 
 def own(options: argparse.Namespace, name: str, action) -> dict:
     """A work that needs no load generator."""
-    server = Server(options)
-    server.start()
-    try:
+    with fresh(options) as server:
         say(name)
         return action(server.port, server.process.pid, options.quick)
-    finally:
-        server.remove()
+
+
+def desk(options: argparse.Namespace, name: str, *arguments: str) -> dict:
+    """A work with a desk, which its first administrator owns."""
+    with fresh(options) as server:
+        server.administrator("owner")
+        say(name)
+        return load.on(server, name, "-owner", "owner", "-owner-password", servers.PASSWORD, *arguments)
+
+
+def hashing(passes: int = 2, kibibytes: int = 19 << 10, each: int = 10) -> float:
+    """CPU milliseconds of the library for one Argon2id of the server's cost, with as many at once as there are cores."""
+    library = ctypes.CDLL("libargon2.so.1")
+
+    def one(_) -> None:
+        out = ctypes.create_string_buffer(32)
+        if library.argon2id_hash_raw(passes, kibibytes, 1, b"password", ctypes.c_size_t(8), b"saltsaltsaltsalt", ctypes.c_size_t(16), out, ctypes.c_size_t(32)):
+            raise servers.Problem("libargon2 refused to hash")
+
+    cores = os.cpu_count() or 1
+    with concurrent.futures.ThreadPoolExecutor(cores) as pool:
+        began = time.process_time()
+        list(pool.map(one, range(cores * each)))
+        return (time.process_time() - began) * 1000 / (cores * each)
+
+
+def signin(options: argparse.Namespace) -> dict:
+    """Real hashing; what it costs without a server is measured beside it."""
+    with fresh(options, cheap=False) as server:
+        say("signin")
+        before = hashing()
+        result = load.on(server, "signin", "-users", "102" if options.quick else "602", "-connect-par", "200")
+        result["hash_cpu_ms"] = (before + hashing()) / 2
+        return result
 
 
 def starts(options: argparse.Namespace) -> dict:
     say("start")
-    server = Server(options)
+    server = fresh(options)
     try:
         first = server.start()
         time.sleep(2)
-        rest = server.memory_mib()
+        rest = server.resident_mib()
         again = []
         for _ in range(5):
             server.stop()
@@ -168,8 +134,8 @@ def starts(options: argparse.Namespace) -> dict:
 def limits(options: argparse.Namespace) -> dict:
     """What the machine itself can do now: echo of 600 bytes over 64 connections, and fsync."""
     say("limits")
-    address = f"127.0.0.1:{free_port()}"
-    echo = subprocess.Popen([str(HARNESS / "msgbench"), "-work", "echo-server", "-addr", address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"127.0.0.1:{servers.free_port()}"
+    echo = subprocess.Popen([str(load.HARNESS / "msgbench"), "-work", "echo-server", "-addr", address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(100):
             try:
@@ -177,26 +143,13 @@ def limits(options: argparse.Namespace) -> dict:
                 break
             except OSError:
                 time.sleep(0.05)
-        result = {"echo": harness("-work", "echo", "-addr", address, "-clients", "64", "-body", "600", "-warm", "1s", "-dur", options.short, "-pids", str(echo.pid))}
+        result = {"echo": load.generator("-work", "echo", "-addr", address, "-clients", "64", "-body", "600", "-warm", "1s", "-dur", options.short, "-pids", str(echo.pid))}
     finally:
         echo.terminate()
         echo.wait()
-    with tempfile.TemporaryFile(dir=tempfile.gettempdir()) as f:
-        took = []
-        for _ in range(100):
-            os.write(f.fileno(), b"x" * 4096)
-            began = time.monotonic()
-            os.fdatasync(f.fileno())
-            took.append((time.monotonic() - began) * 1000)
-    result["fsync_ms"] = {"p50": statistics.median(took), "p95": sorted(took)[94]}
+    took = load.fsync()
+    result["fsync_ms"] = {"p50": load.quantile(took, 0.5), "p95": load.quantile(took, 0.95), "p99": load.quantile(took, 0.99)}
     return result
-
-
-def number(value) -> str:
-    if value is None:
-        return "-"
-    a = abs(value)
-    return f"{value:,.0f}" if a >= 100 else f"{value:.1f}" if a >= 10 else f"{value:.2f}" if a >= 1 else f"{value:.3f}"
 
 
 def table(results: dict) -> list[tuple]:
@@ -243,11 +196,35 @@ def table(results: dict) -> list[tuple]:
     if r := results.get("history"):
         row("history, pages of 100", r["msgs_per_s"], "messages/s")
         row("history: page p99", r["lat_ms"]["p99"], "ms")
+        row("history: server CPU a message", r["cpu_ms_per_msg"], "ms", "history_cpu_ms")
+    if r := results.get("signin"):
+        row(f"sign-in storm of {r['people']}: sign-ins", r["sign_ins_per_s"], "/s")
+        row("sign-in storm: part of what hashing allows", r["sign_ins_per_s"] * r["hash_cpu_ms"] / 1000 / (os.cpu_count() or 1), "", "sign_in_rate", more=True)
+        row("sign-in storm: CPU beside the hash", r["cpu_ms_per_sign_in"] - r["hash_cpu_ms"], "ms", "sign_in_cpu_ms")
+        row("sign-in storm: sign-in p50", r["lat_ms"]["p50"], "ms")
+        row("sign-in storm: sign-in p99", r["lat_ms"]["p99"], "ms")
+        row("sign-in storm: longest", r["lat_ms"]["max"], "ms")
+        row("sign-in storm: others' messages p99", r["talk_during_ms"]["p99"], "ms", "sign_in_talk_ms")
+        row("sign-in storm: memory, highest", r["peak_rss_mib"], "MiB")
+    if r := results.get("widget"):
+        row(f"widget storm at {r['rate']:.0f}/s: new customers", r["customers_per_s"], "/s")
+        row("widget storm: part of those who came", r["customers_per_s"] / r["rate"], "", "widget_rate", more=True)
+        row("widget storm: first message kept p50", r["lat_ms"]["p50"], "ms")
+        row("widget storm: first message kept p99", r["lat_ms"]["p99"], "ms", "widget_ms")
+        row("widget storm: longest", r["lat_ms"]["max"], "ms")
+        row("widget storm: server CPU a customer", r["cpu_ms_per_customer"], "ms", "widget_cpu_ms")
+        row("widget storm: memory, highest", r["peak_rss_mib"], "MiB")
+    if r := results.get("live"):
+        row(f"desk, {r['agents']} streams: updates", r["updates_per_s"], "/s")
+        row("desk: customer's message at an agent p50", r["lat_ms"]["p50"], "ms")
+        row("desk: customer's message at an agent p99", r["lat_ms"]["p99"], "ms", "live_ms")
+        row("desk: longest", r["lat_ms"]["max"], "ms")
+        row("desk: server CPU an update", r["cpu_ms_per_update"], "ms", "live_cpu_ms")
     if r := results.get("limits"):
         row("limit: echo of 600 bytes", r["echo"]["server_cpu_us_per_op"], "CPU-us")
         row("limit: fsync p50", r["fsync_ms"]["p50"], "ms")
-    faults = sum((r.get(k) or 0) for n in ("pairs", "rooms", "idle", "coldstart", "history") if (r := results.get(n))
-                 for k in ("errors", "lost", "duplicates", "out_of_order", "order_divergence"))
+        row("limit: fsync p99", r["fsync_ms"]["p99"], "ms")
+    faults = load.faults(results)
     rows.append(("errors, lost, doubled, out of order", faults, "", 0, "", faults == 0))
     return rows
 
@@ -270,34 +247,35 @@ def main() -> int:
     options.short = "2s" if options.quick else "5s"
     window = "4s" if options.quick else "20s"
 
-    sources = max(p.stat().st_mtime for p in HARNESS.glob("*.go"))
-    if not (HARNESS / "msgbench").exists() or (HARNESS / "msgbench").stat().st_mtime < sources:
-        say("building the load generator")
-        for command in (["go", "test", "."], ["go", "build", "-buildvcs=false", "-o", "msgbench", "."]):
-            done = subprocess.run(command, cwd=HARNESS, capture_output=True, text=True)
-            if done.returncode:
-                sys.exit(f"bench: {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    files = load.open_files(50_000)
+    load.build()
 
     runs = {
         "start": lambda: starts(options),
         "pairs": lambda: work(options, "pairs", "-users", "100", "-warm", "3s", "-dur", window),
         "rooms": lambda: work(options, "rooms", "-users", "0", "-rooms", "20", "-members", "10", "-warm", "3s", "-dur", window),
-        "idle": lambda: work(options, "idle", "-clients", "200" if options.quick else "1000", "-hold", "8s" if options.quick else "35s",
+        "idle": lambda: work(options, "idle", "-clients", "200" if options.quick else str(min(20_000, files - 500)), "-par", "16", "-hold", "8s" if options.quick else "35s",
                              "-sync-timeout", "5000" if options.quick else "30000"),
         "coldstart": lambda: work(options, "coldstart", "-rooms", "40", "-msgs", "20"),
         "sync": lambda: own(options, "sync", syncbench.many_rooms),
         "large": lambda: own(options, "large", syncbench.large_room),
         "history": lambda: work(options, "history", "-total", "500" if options.quick else "3000", "-repeat", "3"),
+        "signin": lambda: signin(options),
+        "widget": lambda: desk(options, "widget", "-rate", "100" if options.quick else "500", "-dur", "5s" if options.quick else "60s", "-connect-par", "256"),
+        "live": lambda: desk(options, "live", "-agents", "50", "-customers", "100", "-rate", "20", "-warm", "3s", "-dur", window),
         "limits": lambda: limits(options),
     }
-    results = {name: runs[name]() for name in WORKS if name in chosen}
+    try:
+        results = {name: runs[name]() for name in WORKS if name in chosen}
+    except servers.Problem as problem:
+        sys.exit(f"bench: {problem}")
     rows = table(results)
 
     print(f"\n{'':38}{'measured':>10}  {'':14}{'goal':>8}  {'':6}others on a like machine")
     for what, value, unit, goal, others, met in rows:
         mark = {None: "", True: "met", False: "MISSED"}[met]
         print(f"{what:38}{number(value):>10}  {unit:14}{'' if goal is None else number(goal):>8}  {mark:6} {others}".rstrip())
-    print(f"took {time.monotonic() - BEGAN:.0f} s; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(f"took {time.monotonic() - load.BEGAN:.0f} s; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
     RESULTS.mkdir(exist_ok=True)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
@@ -311,8 +289,6 @@ def main() -> int:
     print(f"written to {path.relative_to(ROOT)}")
     return 1 if options.strict and any(r[5] is False for r in rows) else 0
 
-
-BEGAN = time.monotonic()
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,6 +4,7 @@
 #   scripts/setup.sh demo     what a build of the server and of the web needs
 #   scripts/setup.sh test     the same, and what the tests need (Chromium, PostgreSQL, Matrix clients)
 #   scripts/setup.sh bench    what a build of the server needs, and Go
+#   scripts/setup.sh peers    the same, and the servers to compare with (Synapse, ejabberd, prosody)
 #
 # Debian packages come by apt, Python packages go into .venv of this checkout. It can be run at any time:
 # when nothing is missing it takes a fraction of a second and prints nothing.
@@ -19,7 +20,9 @@ test)  packages=("${server[@]}" "${web[@]}" chromium fonts-noto-color-emoji post
                  ngircd nheko xvfb xdotool imagemagick)
        lists=(scripts/requirements-web.txt acceptance/requirements.txt) ;;
 bench) packages=("${server[@]}" golang-go python3) lists=() ;;
-*)     sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+peers) packages=("${server[@]}" golang-go python3-venv python3-dev postgresql libjemalloc2 ejabberd erlang-p1-pgsql prosody lua-dbi-sqlite3 lua-event lua-unbound)
+       lists=() ;;
+*)     sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 say()  { printf '\033[1msetup:\033[0m %s\n' "$*"; }
@@ -66,6 +69,12 @@ if ((${#missing[@]})); then
     say "installing ${#missing[@]} Debian packages: ${missing[*]}"
     apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600)
     quietly "${apt[@]}" update || say "apt-get update failed; trying with the lists that are here"
+    # The servers are wanted for a moment on the loopback interface, not as services of this machine: policy-rc.d keeps apt from starting them.
+    policy=/usr/sbin/policy-rc.d
+    if [ "$profile" = peers ] && [ ! -e $policy ]; then
+        trap 'rm -f "$log"; "${root[@]}" rm -f $policy' EXIT
+        printf '#!/bin/sh\nexit 101\n' | "${root[@]}" install -m 755 /dev/stdin $policy
+    fi
     quietly "${apt[@]}" install -y --no-install-recommends "${missing[@]}" || fail "apt-get could not install: ${missing[*]}" \
         "Its last lines are above. Check the network and /etc/apt/sources.list, then run this again."
 fi
@@ -92,3 +101,4 @@ python_packages() {
 if ((${#lists[@]})); then python_packages .venv "${lists[@]}"; fi
 # The bridges ask for older libraries than the other tests.
 if [ "$profile" = test ]; then python_packages .venv-bridges acceptance/requirements-bridges.txt; fi
+if [ "$profile" = peers ]; then python_packages .venv-peers bench/requirements-peers.txt; fi

@@ -12,7 +12,7 @@ import (
 // User is one registered account; the whole list can be stored with -state.
 type User struct {
 	Name  string `json:"name"` // localpart
-	ID    string `json:"id"`   // full user id
+	ID    string `json:"id"`   // full user id, or address without a resource
 	Pass  string `json:"pass"`
 	Token string `json:"token,omitempty"`
 }
@@ -32,11 +32,19 @@ type Handler func(c int, m Marker, now int64) bool
 
 // Adapter is what the works need of a protocol.
 type Adapter interface {
+	// setState tells of the accounts and conversations that set-up has made.
+	setState(st *State)
 	Register(users []User, par int) error
 	// Pairs makes a conversation of users 2i and 2i+1 (Matrix: a direct room).
 	Pairs(users []User, par int) ([]string, error)
 	// Rooms makes group rooms; called before Start.
 	Rooms(users []User, members [][]int, par int) ([]string, error)
+	// Join enters rooms after Start, where the protocol asks for it.
+	Join(users []User, convs []string, members [][]int) error
+	// Fill posts n messages of user 0 to a room of two.
+	Fill(users []User, conv string, n, body int) error
+	// Reader reads a room backwards as user u.
+	Reader(u *User, conv string) (reader, error)
 	// Start connects user i and begins to receive.
 	Start(i int, u *User, h Handler) error
 	// Send sends a text from user i to conversation conv.
@@ -44,6 +52,12 @@ type Adapter interface {
 	Alive(i int, timeout time.Duration) bool
 	Counters() map[string]int64
 	Close()
+}
+
+// reader gives the messages of a room, newest first.
+type reader interface {
+	page(size int) (ms []Marker, bytes int, done bool, err error)
+	close()
 }
 
 // ---- the message body ----------------------------------------------------

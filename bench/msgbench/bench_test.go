@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -137,5 +138,24 @@ func TestRoomMembers(t *testing.T) {
 				t.Fatal(len(m))
 			}
 		}
+	}
+}
+
+func TestElements(t *testing.T) {
+	const message = "<message from='a@b/c' id=\"x>y\"><body>a > b</body><x><y/><z></z></x></message>"
+	in := "<?xml version='1.0'?><stream:stream xmlns='jabber:client' id='1'><stream:features><a/></stream:features>" + message + "\n <presence/>" + message + "</stream:stream>"
+	for _, size := range []int{16, 40, 4096} { // of the buffer
+		x := &xmppConn{r: bufio.NewReaderSize(iotest.OneByteReader(strings.NewReader(in)), size)}
+		for _, want := range []string{"<stream:stream xmlns='jabber:client' id='1'>", "<stream:features><a/></stream:features>", message, "<presence/>", message} {
+			if got, err := x.element(); err != nil || string(got) != want {
+				t.Fatalf("size %d: %q %v, wanted %q", size, got, err, want)
+			}
+		}
+		if _, err := x.element(); err != errStreamEnd {
+			t.Fatalf("size %d: %v", size, err)
+		}
+	}
+	if attr([]byte(message), "id") != "x>y" || attr([]byte("<a><b id='1'/></a>"), "id") != "" {
+		t.Fatal("attributes")
 	}
 }

@@ -1,4 +1,4 @@
-// msgbench: a load generator for Matrix servers.
+// msgbench: a load generator for Matrix servers, and for XMPP servers to compare with.
 //
 // A message counts when the client of its receiver has read it.  The main
 // number is server CPU time per delivered message (all server processes, from
@@ -30,10 +30,12 @@ func logf(f string, a ...any) {
 func main() {
 	debug.SetGCPercent(400)
 	var (
-		work    = flag.String("work", "pairs", "pairs | rooms | idle | coldstart | history | echo | echo-server | http")
+		work    = flag.String("work", "pairs", "pairs | rooms | idle | coldstart | history | signin | widget | live | echo | echo-server | http")
+		proto   = flag.String("proto", "matrix", "matrix | xmpp")
 		label   = flag.String("label", "", "name of the server in the result")
 		base    = flag.String("base", "http://127.0.0.1:8008", "Matrix base URL (plain http); for -work http the full URL")
-		domain  = flag.String("server-name", "localhost", "Matrix server name")
+		domain  = flag.String("server-name", "localhost", "Matrix server name, XMPP domain")
+		muc     = flag.String("muc", "", "XMPP domain of rooms (default conference.<server-name>)")
 		secret  = flag.String("shared-secret", "", "Synapse registration shared secret (default: open registration with m.login.dummy)")
 		pids    = flag.String("pids", "", "server PIDs, comma-separated, or @pidfile; descendants are included")
 		users   = flag.Int("users", 100, "pairs: users; rooms: distinct users (0 = rooms*members)")
@@ -55,11 +57,15 @@ func main() {
 		cpar    = flag.Int("connect-par", 16, "parallelism of connecting")
 		stateF  = flag.String("state", "", "state file: load it if there, else do the set-up and store it")
 		setup   = flag.Bool("setup-only", false, "stop after set-up")
-		addr    = flag.String("addr", "127.0.0.1:5222", "echo: address to listen on or to load")
+		addr    = flag.String("addr", "127.0.0.1:5222", "XMPP: address of the server; echo: address to listen on or to load")
 		srcs    = flag.Int("sources", 8, "number of 127.0.x.y source addresses")
 		syncTO  = flag.Int("sync-timeout", 30000, "Matrix long-poll time in ms")
 		tlLimit = flag.Int("timeline-limit", 50, "Matrix sync filter timeline limit")
 		sliding = flag.String("sliding", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", "coldstart: simplified sliding sync path, empty = skip")
+		owner   = flag.String("owner", "", "widget, live: an administrator's name")
+		ownerPW = flag.String("owner-password", "", "widget, live: his password")
+		agents  = flag.Int("agents", 50, "live: agents with their streams open")
+		people  = flag.Int("customers", 100, "live: customers who write")
 		prof    = flag.String("cpuprofile", "", "write a CPU profile of msgbench itself")
 		prefix  = flag.String("prefix", "", "user name prefix (default random)")
 		pretty  = flag.Bool("table", true, "print a table on stderr")
@@ -84,7 +90,7 @@ func main() {
 	roots, err := parsePIDs(*pids)
 	fail(err)
 	ps := newProcSet(roots)
-	res := map[string]any{"label": *label, "work": *work, "load_before": loadavg(), "at": time.Now().UTC().Format(time.RFC3339)}
+	res := map[string]any{"label": *label, "proto": *proto, "work": *work, "load_before": loadavg(), "at": time.Now().UTC().Format(time.RFC3339)}
 	if len(roots) == 0 {
 		res["note"] = "no -pids: no server CPU or memory"
 	}
@@ -101,12 +107,39 @@ func main() {
 		return
 	}
 
-	t, err := parseBase(*base)
-	fail(err)
-	mx := &matrixAdapter{t: t, serverName: *domain, sharedSecret: *secret, syncTimeout: *syncTO, tlLimit: *tlLimit, sliding: *sliding}
-	setConvs := func(st *State) {
-		mx.setConvs(st.Convs)
-		mx.users = st.Users
+	var ad Adapter
+	mx := &matrixAdapter{serverName: *domain, sharedSecret: *secret, syncTimeout: *syncTO, tlLimit: *tlLimit, sliding: *sliding}
+	switch *proto {
+	case "matrix":
+		mx.t, err = parseBase(*base)
+		fail(err)
+		ad = mx
+	case "xmpp":
+		if *muc == "" {
+			*muc = "conference." + *domain
+		}
+		ad = &xmppAdapter{addr: *addr, domain: *domain, muc: *muc}
+	default:
+		fail(fmt.Errorf("unknown protocol %q", *proto))
+	}
+	switch *work {
+	case "coldstart", "signin", "widget", "live":
+		if *proto != "matrix" {
+			fail(fmt.Errorf("%s is a work of Matrix", *work))
+		}
+	}
+	switch *work {
+	case "widget", "live":
+		d, err := openDesk(mx, *owner, *ownerPW)
+		fail(err)
+		if *work == "widget" {
+			err = widgetStorm(d, *rate, *dur, *cpar, *body, ps, res)
+		} else {
+			err = live(d, *agents, *people, *rate, *warm, *dur, *drain, *body, ps, res)
+		}
+		fail(err)
+		finish(res, *pretty)
+		return
 	}
 
 	nu := *users
@@ -121,7 +154,7 @@ func main() {
 		nu = *clients
 	case "coldstart", "history":
 		nu = 2
-	case "pairs":
+	case "pairs", "signin":
 		nu &^= 1
 		mem = pairMembers(nu)
 	}
@@ -146,25 +179,25 @@ func main() {
 		}
 		c0, t0 := ps.cpuMs(), time.Now()
 		logf("registering %d users", nu)
-		fail(mx.Register(st.Users, *par))
+		fail(ad.Register(st.Users, *par))
 		res["register_per_s"] = float64(nu) / time.Since(t0).Seconds()
 		res["register_cpu_ms_per_user"] = (ps.cpuMs() - c0) / float64(nu)
 		c1, t1 := ps.cpuMs(), time.Now()
 		switch *work {
-		case "pairs":
-			st.Convs, err = mx.Pairs(st.Users, *par)
+		case "pairs", "signin":
+			st.Convs, err = ad.Pairs(st.Users, *par)
 		case "rooms":
-			st.Convs, err = mx.Rooms(st.Users, mem, *par)
+			st.Convs, err = ad.Rooms(st.Users, mem, *par)
 		case "coldstart":
 			st.Convs, err = mx.coldSetup(st.Users, *rooms, *msgs, *body, *par)
 			st.Meta = [][]string{{runID}}
 		case "history":
 			st.Meta = [][]string{{runID}}
-			st.Convs, err = mx.Rooms(st.Users, [][]int{{0, 1}}, 1)
+			st.Convs, err = ad.Rooms(st.Users, [][]int{{0, 1}}, 1)
 			if err == nil {
-				setConvs(&st)
+				ad.setState(&st)
 				logf("filling the room with %d messages", *total)
-				err = fillMatrix(mx, st.Users, st.Convs[0], *total, *body)
+				err = ad.Fill(st.Users, st.Convs[0], *total, *body)
 				if err == nil {
 					res["fill_cpu_ms_per_msg"] = (ps.cpuMs() - c1) / float64(*total)
 					res["fill_per_s"] = float64(*total) / time.Since(t1).Seconds()
@@ -184,7 +217,7 @@ func main() {
 	if len(st.Users) < nu {
 		fail(fmt.Errorf("the state has %d users, this work needs %d", len(st.Users), nu))
 	}
-	setConvs(&st)
+	ad.setState(&st)
 	if *setup {
 		res["setup_only"] = true
 		finish(res, *pretty)
@@ -208,20 +241,22 @@ func main() {
 			res["window"] = *window
 		}
 		res["body_bytes"] = *body
-		err = traffic(mx, st.Users, st.Convs, mem, ps, trafficOpts{room: *work == "rooms", open: *rate > 0, rate: *rate, window: *window,
+		err = traffic(ad, st.Users, st.Convs, mem, ps, trafficOpts{room: *work == "rooms", open: *rate > 0, rate: *rate, window: *window,
 			body: *body, warm: *warm, dur: *dur, drain: *drain, connectPar: *cpar, maxBacklog: 100000}, res)
 	case "idle":
-		err = idle(mx, st.Users, ps, *hold, *cpar, res)
+		err = idle(ad, st.Users, ps, *hold, *cpar, res)
+	case "signin":
+		err = signin(mx, st.Users, *cpar, ps, res)
 	case "coldstart":
 		err = mx.coldMeasure(st.Users, st.Convs, *msgs, *repeat, ps, res)
 	case "history":
-		err = history(mx, st.Users, st.Convs, *total, *page, *repeat, ps, res)
+		err = history(ad, st.Users, st.Convs, *total, *page, *repeat, ps, res)
 	default:
 		err = fmt.Errorf("unknown work %q", *work)
 	}
 	fail(err)
 	c := map[string]int64{}
-	for k, v := range mx.Counters() {
+	for k, v := range ad.Counters() {
 		if v != 0 {
 			c[k] = v
 		}

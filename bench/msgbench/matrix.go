@@ -212,14 +212,18 @@ func (a *matrixAdapter) Rooms(users []User, members [][]int, par int) ([]string,
 	return convs, err
 }
 
-func (a *matrixAdapter) setConvs(c []string) {
-	a.rooms = make([]string, len(c))
+func (a *matrixAdapter) setState(st *State) {
+	a.users = st.Users
+	a.rooms = make([]string, len(st.Convs))
 	a.roomIdx = map[string]int{}
-	for i, r := range c {
+	for i, r := range st.Convs {
 		a.rooms[i] = url.PathEscape(r)
 		a.roomIdx[r] = i
 	}
 }
+
+// Join has nothing to do: membership is lasting.
+func (a *matrixAdapter) Join(users []User, convs []string, members [][]int) error { return nil }
 
 func (a *matrixAdapter) filterJSON(limit int) map[string]any {
 	return map[string]any{

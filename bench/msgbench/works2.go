@@ -218,21 +218,53 @@ func (a *matrixAdapter) coldMeasure(users []User, convs []string, msgs, repeat i
 
 // ---- W5 ---------------------------------------------------------------------
 
-// fill posts n messages of user 0 to conversation 0, window at a time; they go
-// to the same room in order.
-func fillMatrix(a *matrixAdapter, users []User, room string, n, body int) error {
+func (a *matrixAdapter) Fill(users []User, conv string, n, body int) error {
 	h := newConn(a.t)
 	defer h.close()
 	for k := 0; k < n; k++ {
-		if err := a.put(h, &users[0], url.PathEscape(room), Marker{0, 0, k, k, 1}.body(nil, body)); err != nil {
+		if err := a.put(h, &users[0], url.PathEscape(conv), Marker{0, 0, k, k, 1}.body(nil, body)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+type matrixReader struct {
+	h                 *hconn
+	path, token, from string
+}
+
+func (a *matrixAdapter) Reader(u *User, conv string) (reader, error) {
+	return &matrixReader{h: newConn(a.t), token: u.Token, path: api + "/rooms/" + url.PathEscape(conv) + "/messages?dir=b&filter=" +
+		url.QueryEscape(`{"lazy_load_members":true}`)}, nil
+}
+
+func (r *matrixReader) page(size int) (ms []Marker, bytesRead int, done bool, err error) {
+	path := r.path + "&limit=" + strconv.Itoa(size)
+	if r.from != "" {
+		path += "&from=" + url.QueryEscape(r.from)
+	}
+	st, b, err := r.h.do("GET", path, r.token, nil, 120*time.Second)
+	if err != nil || st != 200 {
+		return nil, 0, false, fmt.Errorf("messages: %d %v %.200s", st, err, b)
+	}
+	bytesRead = len(b)
+	for rest := b; ; {
+		m, more, ok := nextMarker(rest)
+		if !ok {
+			break
+		}
+		ms, rest = append(ms, m), more
+	}
+	end, ok := jsonString(r.h.body, `"end"`)
+	r.from = end
+	return ms, bytesRead, !ok, nil
+}
+
+func (r *matrixReader) close() { r.h.close() }
+
 // history reads the whole room backwards, passes times, by one reader.
-func history(mx *matrixAdapter, users []User, convs []string, total, page, passes int, ps *procSet, res map[string]any) error {
+func history(ad Adapter, users []User, convs []string, total, page, passes int, ps *procSet, res map[string]any) error {
 	var pageLat []int64
 	var dup, ooo, lost, nbytes int64
 	type pr struct{ wall, cpu float64 }
@@ -240,55 +272,38 @@ func history(mx *matrixAdapter, users []User, convs []string, total, page, passe
 	ps.startSampler()
 	self0 := selfCPUms()
 	for p := 0; p < passes; p++ {
-		seen := make([]bool, total)
-		n := 0
-		visit := func(m Marker) {
-			if m.seq >= total || seen[m.seq] {
-				dup++
-				return
-			}
-			seen[m.seq] = true
-			n++
+		r, err := ad.Reader(&users[1], convs[0])
+		if err != nil {
+			return err
 		}
+		seen := make([]bool, total)
+		n, last := 0, total
 		c0, t0 := ps.cpuMs(), now()
-		h := newConn(mx.t)
-		from := ""
-		lastSeq := total
-		for k := 0; k < total/page*3+10; k++ {
-			path := api + "/rooms/" + url.PathEscape(convs[0]) + "/messages?dir=b&limit=" + strconv.Itoa(page) +
-				"&filter=" + url.QueryEscape(`{"lazy_load_members":true}`)
-			if from != "" {
-				path += "&from=" + url.QueryEscape(from)
-			}
+		for done := false; !done && n < total && len(pageLat) < (p+1)*(total/page*3+10); {
 			s := now()
-			st, b, err := h.do("GET", path, users[1].Token, nil, 120*time.Second)
-			if err != nil || st != 200 {
-				return fmt.Errorf("messages: %d %v %.200s", st, err, b)
+			ms, size, end, err := r.page(page)
+			if err != nil {
+				return err
 			}
+			done = end
 			pageLat = append(pageLat, now()-s)
-			nbytes += int64(len(b))
-			rest := b
-			for {
-				m, r, ok := nextMarker(rest)
-				if !ok {
-					break
-				}
-				rest = r
-				if m.seq >= lastSeq { // newest first
+			nbytes += int64(size)
+			for _, m := range ms {
+				if m.seq >= last { // newest first
 					ooo++
 				}
-				lastSeq = m.seq
-				visit(m)
+				last = m.seq
+				if m.seq >= total || seen[m.seq] {
+					dup++
+					continue
+				}
+				seen[m.seq] = true
+				n++
 			}
-			end, ok := jsonString(b, `"end"`)
-			if !ok || n == total {
-				break
-			}
-			from = end
 		}
-		h.close()
 		w := float64(now()-t0) / 1e9
 		prs = append(prs, pr{w, ps.cpuMs() - c0})
+		r.close()
 		lost += int64(total - n)
 		logf("history pass %d: %d messages in %.2f s", p, n, w)
 	}
