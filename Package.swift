@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "CCrypto", linkerSettings: [.linkedLibrary("crypto"), .linkedLibrary("argon2")]),
+        .target(name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .systemLibrary(name: "CVipsSystem", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
         .target(name: "CVips", dependencies: ["CVipsSystem"]),
@@ -44,7 +45,7 @@ let package = Package(
         wall("Desk", base),
         .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         wall("AppService", base + ["CYaml", .product(name: "Logging", package: "swift-log")]),
-        wall("App", base + ["Accounts", "Rooms", "Media", "Push", "Desk", "AppService",
+        wall("App", base + ["Accounts", "Rooms", "Media", "Push", "Desk", "AppService", "CTLS",
             .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Logging", package: "swift-log")]),
         .executableTarget(name: "comptoir", dependencies: ["App", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -60,7 +61,7 @@ let package = Package(
         tests("PushTests", base + ["Push", "Rooms", "Accounts", "TestKit"]),
         tests("DeskTests", base + ["Desk", "Rooms", "Accounts", "TestKit"]),
         tests("AppServiceTests", base + ["AppService", "Rooms", "Accounts", "TestKit"]),
-        tests("AppTests", base + ["App", "TestKit"]),
+        tests("AppTests", base + ["App", "TestKit", .product(name: "Logging", package: "swift-log")]),
         tests("TidyTests", []),
     ]
 )

@@ -10,9 +10,15 @@ package final class Server: Sendable {
     package let router: Router
     private let features: Features
     private let http: HTTPServer?
+    private let tls: TLSFiles?
+    private let redirect: RedirectServer?
     private let claim: Claim?
     private let jobs: [Task<Void, Never>]
     package var port: Int { http?.port ?? 0 }
+    /// `http` or `https`: what is spoken at `port`.
+    package var scheme: String { tls == nil ? "http" : "https" }
+    /// Where plain HTTP is sent on to https; nil when nowhere.
+    package var redirectPort: Int? { redirect?.port }
     /// Another server has taken the database while its connection was lost: this one was told to end.
     package var wasReplaced: Bool { claim?.wasReplaced ?? false }
 
@@ -47,6 +53,8 @@ package final class Server: Sendable {
         let location: Database.Location = config.databaseURL.map { .postgres(url: $0) } ?? .sqlite(path: config.dataDirectory + "/comptoir.db")
         try DataDirectory.prepare(config.dataDirectory)
         self.claim = claim
+        // Before the database is touched: a certificate that cannot be used is no reason to migrate.
+        tls = listen ? try Self.certificate(config, now: clock.now, log) : nil
         let db = try Database.open(location, migrations: all.flatMap(\.migrations))
         let context: Context
         do {
@@ -62,8 +70,20 @@ package final class Server: Sendable {
         self.context = context
         self.features = features
         router = Router(all.flatMap(\.routes) + (try Self.pages(config, log)), errors: all.compactMap(\.errors))
-        http = listen ? try await HTTPServer.start(host: config.listenHost, port: config.listenPort, router: router, context: context) : nil
-        jobs = listen ? (all.flatMap(\.jobs) + [Self.housekeeping]).map { job in Task { await Self.repeatedly(job, context) } } : []
+        http = listen ? try await HTTPServer.start(host: config.listenHost, port: config.listenPort, router: router, context: context, tls: tls) : nil
+        if let http, tls != nil, let place = config.redirectListen {
+            do {
+                redirect = try await RedirectServer.start(host: place.host, port: place.port, target: config.publicURL, securePort: http.port)
+            } catch {
+                await http.stop(within: 0)
+                db.close()
+                throw error
+            }
+        } else {
+            redirect = nil
+        }
+        let own = [Self.housekeeping] + (tls.map { [Self.certificateWatch($0)] } ?? [])
+        jobs = listen ? (all.flatMap(\.jobs) + own).map { job in Task { await Self.repeatedly(job, context) } } : []
     }
 
     /// The built web pages, where they are.
@@ -73,6 +93,23 @@ package final class Server: Sendable {
             return []
         }
         return try StaticFiles(directory: directory).routes { c, inbox in try await Desk.allowedOrigins(c, inboxKey: inbox) }
+    }
+
+    private static func certificate(_ config: Config, now: Int64, _ log: Logger) throws -> TLSFiles? {
+        guard config.tlsCertificate != nil || config.tlsKey != nil else { return nil }
+        guard let certificate = config.tlsCertificate, let key = config.tlsKey else {
+            throw TLSIdentity.Failure(description: "The settings tls_certificate and tls_key belong together: one of them is missing.")
+        }
+        let files = try TLSFiles(certificate: certificate, key: key), left = (files.identity.ends - now / 1000) / 86_400
+        if left < 14 { log.warning("the certificate ends soon or has ended", metadata: ["tls.days_left": "\(left)"]) }
+        return files
+    }
+
+    /// Reads the certificate again at once, whether its files have changed or not.
+    package func reload() { tls?.refresh(always: true, now: context.clock.now, context.log) }
+
+    private static func certificateWatch(_ files: TLSFiles) -> Job {
+        Job("look for a new certificate", every: 5_000) { c in files.refresh(always: false, now: c.clock.now, c.log) }
     }
 
     private static let housekeeping = Job("forget idle listeners", every: 60_000) { c in c.hub.forgetIdle(before: c.clock.now - 600_000) }
@@ -90,6 +127,7 @@ package final class Server: Sendable {
     package func stop(within seconds: Int = 10) async {
         for job in jobs { job.cancel() }
         features.desk.live.closeAll()   // open streams would keep it waiting; their clients come back with their last id
+        await redirect?.stop()
         await http?.stop(within: seconds)
         context.db.close()
         claim?.release()

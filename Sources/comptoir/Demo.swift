@@ -21,12 +21,12 @@ struct Demo: AsyncParsableCommand {
         let directory = config.dataDirectory
         defer { if isTemporary { Files.remove(directory) } }
         try await ServerProcess.run(config, start: { try await Server.startDemo($0, log: $1) }) { server in
-            Self.welcome(server.context.config, port: server.port, kept: isTemporary ? nil : directory)
+            Self.welcome(server.context.config, scheme: server.scheme, port: server.port, kept: isTemporary ? nil : directory)
         }
     }
 
-    private static func welcome(_ config: Config, port: Int, kept: String?) -> String {
-        let base = "http://\(config.listenHost):\(port)"
+    private static func welcome(_ config: Config, scheme: String, port: Int, kept: String?) -> String {
+        let base = "\(scheme)://\(config.listenHost):\(port)"
         func padded(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(1, width - text.count)) }
         let people = config.demoSignIns.map { "    \(padded($0.user, 12))\(padded($0.password, 18))\($0.name), \($0.role)" }.joined(separator: "\n")
         return """

@@ -10,14 +10,14 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Settings come from the configuration file, then from the environment (COMPTOIR_SERVER_NAME, ...), then from these flags; \
             the last one wins. Without any setting the server listens on 127.0.0.1:8008 and keeps everything in ./data. \
-            It logs to standard error, prints one line on standard output when it listens, and ends on SIGINT or SIGTERM.
+            It logs to standard error, prints one line on standard output when it listens, and ends on SIGINT or SIGTERM. SIGHUP makes it read its certificate again.
             """)
     @OptionGroup var options: ServerOptions
 
     func run() async throws {
         let config = try options.load()
         try await ServerProcess.run(config) { server in
-            "comptoir listens on http://\(config.listenHost):\(server.port) for \(config.serverName)"
+            "comptoir listens on \(server.scheme)://\(config.listenHost):\(server.port) for \(config.serverName)"
         }
     }
 }
@@ -69,25 +69,25 @@ enum ServerProcess {
         return logger
     }
 
-    /// Starts, says `banner` on standard output, waits for SIGINT or SIGTERM, and ends cleanly.
+    /// Starts, says `banner` on standard output, reads the certificate again on SIGHUP, waits for SIGINT or SIGTERM, and ends cleanly.
     static func run(_ config: Config, start: (Config, Logger) async throws -> Server = { try await Server.start($0, log: $1) },
                     banner: (Server) -> String) async throws {
         signal(SIGPIPE, SIG_IGN)
         raiseFileLimit()
 
-        let ending = Ending()
+        let signals = Signals()
         let server = try await start(config, logger(config.logLevel))
         var line = banner(server) + "\n"
         line.withUTF8 { _ = Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
 
-        await ending.wait()
+        while await signals.next() == SIGHUP { server.reload() }
         server.context.log.info("ending")
         await server.stop()
         if server.wasReplaced { throw CommandFailure("Another comptoir server has taken the database.") }
     }
 
-    /// The end that a signal asks for. The handler only writes a byte into a pipe: nothing else is safe in it.
-    private struct Ending {
+    /// What signals ask for. The handler only writes a byte into a pipe: nothing else is safe in it.
+    private struct Signals {
         nonisolated(unsafe) private static var writeEnd: Int32 = -1
         private let readEnd: Int32
 
@@ -96,17 +96,18 @@ enum ServerProcess {
             precondition(pipe(&ends) == 0, "no file descriptors are left")
             readEnd = ends[0]
             Self.writeEnd = ends[1]
-            for number in [SIGINT, SIGTERM] {
-                signal(number) { _ in
-                    var byte: UInt8 = 1
-                    _ = Glibc.write(Ending.writeEnd, &byte, 1)
+            for number in [SIGINT, SIGTERM, SIGHUP] {
+                signal(number) { number in
+                    var byte = UInt8(truncatingIfNeeded: number)
+                    _ = Glibc.write(Signals.writeEnd, &byte, 1)
                 }
             }
         }
 
-        func wait() async {
+        /// The number of the next signal.
+        func next() async -> Int32 {
             let readEnd = readEnd
-            await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            return await withCheckedContinuation { (done: CheckedContinuation<Int32, Never>) in
                 let box = Unmanaged.passRetained(Waiter(readEnd, done))
                 var thread = pthread_t()
                 pthread_create(&thread, nil, { argument in
@@ -114,7 +115,7 @@ enum ServerProcess {
                     let waiter = Unmanaged<Waiter>.fromOpaque(argument).takeRetainedValue()
                     var byte: UInt8 = 0
                     while read(waiter.readEnd, &byte, 1) < 0, errno == EINTR {}
-                    waiter.done.resume()
+                    waiter.done.resume(returning: Int32(byte))
                     return nil
                 }, box.toOpaque())
                 pthread_detach(thread)
@@ -123,8 +124,8 @@ enum ServerProcess {
 
         private final class Waiter: Sendable {
             let readEnd: Int32
-            let done: CheckedContinuation<Void, Never>
-            init(_ readEnd: Int32, _ done: CheckedContinuation<Void, Never>) { self.readEnd = readEnd; self.done = done }
+            let done: CheckedContinuation<Int32, Never>
+            init(_ readEnd: Int32, _ done: CheckedContinuation<Int32, Never>) { self.readEnd = readEnd; self.done = done }
         }
     }
 

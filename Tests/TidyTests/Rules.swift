@@ -8,7 +8,7 @@ enum Rules {
         "ServerKit": ["Store", "MatrixCore", "CCrypto", "CCurl", "Logging", "Glibc", "Synchronization", "FoundationEssentials"],
         "Accounts": feature, "Rooms": feature, "Push": feature, "Desk": feature, "AppService": feature.union(["CYaml"]),
         "Media": feature.union(["CVips", "CCrypto"]),
-        "App": feature.union(["Accounts", "Rooms", "Media", "Push", "Desk", "AppService", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers", "CVips", "CCrypto", "Dispatch"]),
+        "App": feature.union(["Accounts", "Rooms", "Media", "Push", "Desk", "AppService", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers", "CVips", "CCrypto", "CTLS", "Dispatch"]),
         "comptoir": ["App", "ArgumentParser", "ServerKit", "MatrixCore", "Store", "Logging", "Glibc", "FoundationEssentials", "Accounts", "Rooms", "Media", "Desk", "Synchronization"],
     ]
     /// Single files that may import more, each for a reason.

@@ -51,6 +51,12 @@ package struct Setting: Sendable {
         Setting("listen", "listenHost", \.listen, example: "127.0.0.1:8008",
                 "Address and port to listen on. Port 0 takes a free one.",
                 expected: "HOST:PORT, for example 127.0.0.1:8008 or [::1]:8008", read: listenAddress),
+        Setting("tls_certificate", "tlsCertificate", \.tlsCertificate, example: "",
+                "Certificate chain in PEM: the server speaks HTTPS itself. Read again when it changes, and on SIGHUP.", expected: "a file") { .some($0) },
+        Setting("tls_key", "tlsKey", \.tlsKey, example: "", "Private key of the certificate, in PEM, without a passphrase.", expected: "a file") { .some($0) },
+        Setting("redirect_listen", "redirectListen", \.redirectListen, example: "",
+                "Address and port where plain HTTP is sent on to HTTPS, where the server has a certificate; empty for none.",
+                expected: "HOST:PORT, for example 0.0.0.0:80") { listenAddress($0).map { .some($0) } },
         Setting("data", "dataDirectory", \.dataDirectory, example: "/var/lib/comptoir",
                 "Directory of the embedded database, media and keys.", expected: "a directory") { $0 },
         Setting("database", "databaseURL", \.databaseURL, example: "", isSecret: true,
@@ -154,10 +160,6 @@ package struct Setting: Sendable {
 }
 
 extension Config {
-    struct Listen: Sendable {
-        var host: String
-        var port: Int
-    }
     var listen: Listen {
         get { Listen(host: listenHost, port: listenPort) }
         set { listenHost = newValue.host; listenPort = newValue.port }

@@ -11,6 +11,10 @@ import Synchronization
 package struct ListenFailure: Error, CustomStringConvertible {
     let address: String
     let reason: String
+    init(_ address: String, _ error: any Error) {
+        self.address = address
+        reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+    }
     package var description: String { "The server cannot listen on \(address): \(reason). Name another address with --listen, or end the program that uses it (`comptoir doctor` looks)." }
 }
 
@@ -33,7 +37,7 @@ package final class HTTPServer: Sendable {
     }
 
     /// Listens on `host:port` (0 takes a free port). Throws when the address is taken.
-    package static func start(host: String, port: Int, router: Router, context: Context, threads: Int = 2) async throws -> HTTPServer {
+    static func start(host: String, port: Int, router: Router, context: Context, tls: TLSFiles? = nil, threads: Int = 2) async throws -> HTTPServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         let shared = Shared(router: router, context: context)
         do {
@@ -45,6 +49,7 @@ package final class HTTPServer: Sendable {
                 .childChannelOption(.maxMessagesPerRead, value: 4)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
+                        if let tls { try channel.pipeline.syncOperations.addHandler(TLSHandler(files: tls, metrics: shared.context.metrics)) }
                         let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)
                         try channel.pipeline.syncOperations.addHandlers(ByteToMessageHandler(decoder), HTTPConnection(shared: shared))
                     }
@@ -53,7 +58,7 @@ package final class HTTPServer: Sendable {
             return HTTPServer(group: group, channel: channel, shared: shared)
         } catch {
             try? await group.shutdownGracefully()   // the bind's error is what counts
-            throw ListenFailure(address: "\(host):\(port)", reason: (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)")
+            throw ListenFailure("\(host):\(port)", error)
         }
     }
 

@@ -147,6 +147,6 @@ package enum System {
 
     /// Where clients reach this server, without a slash at the end: the setting, or else the address that this client used.
     private static func publicURL(_ request: Request, _ c: Context) -> String {
-        c.config.publicURL ?? "http://" + (request.headers["Host"] ?? "\(c.config.listenHost):\(c.config.listenPort)")
+        c.config.publicURL ?? (c.config.tlsCertificate == nil ? "http://" : "https://") + (request.headers["Host"] ?? "\(c.config.listenHost):\(c.config.listenPort)")
     }
 }

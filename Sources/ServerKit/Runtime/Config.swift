@@ -5,6 +5,12 @@ package struct Config: Sendable {
     /// Address and port to listen on. Port 0 takes a free one.
     package var listenHost = "127.0.0.1"
     package var listenPort = 8008
+    /// Certificate chain in PEM: the server speaks HTTPS itself. Read again when it changes, and on SIGHUP.
+    package var tlsCertificate: String? = nil
+    /// Private key of the certificate, in PEM, without a passphrase.
+    package var tlsKey: String? = nil
+    /// Address and port where plain HTTP is sent on to HTTPS, where the server has a certificate; empty for none.
+    package var redirectListen: Listen? = nil
     /// Directory of the embedded database, media and keys.
     package var dataDirectory = "data"
     /// PostgreSQL URL; empty for the embedded SQLite.
@@ -99,6 +105,11 @@ package struct Config: Sendable {
         package init(name: String, user: String, password: String, role: String) {
             self.name = name; self.user = user; self.password = password; self.role = role
         }
+    }
+    /// An address and a port to listen on.
+    package struct Listen: Sendable, Equatable {
+        package var host: String, port: Int
+        package init(host: String, port: Int) { self.host = host; self.port = port }
     }
     package init() {}
 }
