@@ -61,7 +61,8 @@ let package = Package(
         tests("PushTests", base + ["Push", "Rooms", "Accounts", "TestKit"]),
         tests("DeskTests", base + ["Desk", "Rooms", "Accounts", "TestKit"]),
         tests("AppServiceTests", base + ["AppService", "Rooms", "Accounts", "TestKit"]),
-        tests("AppTests", base + ["App", "TestKit", .product(name: "Logging", package: "swift-log")]),
+        .testTarget(name: "AppTests", dependencies: base + ["App", "TestKit", .product(name: "Logging", package: "swift-log")],
+            exclude: ["Operations/Formats"], swiftSettings: strict),
         tests("TidyTests", []),
     ]
 )

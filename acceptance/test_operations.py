@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tarfile
 import threading
+import time
+import uuid
 
 import httpx
+import pytest
 
-from server import Person, Server, run
+import postgres
+from server import ROOT, Person, Server, run
 
 
 def restored(server: Server, archive, name: str):
@@ -91,6 +97,75 @@ def test_a_backup_of_a_busy_server_holds_what_was_acknowledged_before():
         assert person.send(room, "after")
         deep = run("doctor", "--data", str(server.directory / "elsewhere"), "--listen", f"127.0.0.1:{server.port}", "--deep")
         assert deep.returncode == 0, deep.stdout
+
+
+def test_incremental_backups_share_their_media_and_the_old_ones_go():
+    with Server() as server:
+        person, target = server.register(), server.directory / "backups"
+        room = person.create_room()
+        target.mkdir()
+        sizes, uris = [], []
+        for n in range(4):
+            content = os.urandom(400_000 + n)
+            uris.append((person.call("POST", "/_matrix/media/v3/upload", content=content, headers={"Content-Type": "application/octet-stream"})["content_uri"], content))
+            person.send(room, f"message {n}")
+            done = run("backup", "--incremental", "--keep", "3", str(target), "--data", str(server.data))
+            assert done.returncode == 0 and " 1 media files were new" in done.stdout, done
+            time.sleep(1.1)     # the archives are named by the second
+            sizes.append(sum(p.stat().st_size for p in (target / "media").rglob("*") if p.is_file()))
+        assert sizes == [400_000 * n + n * (n - 1) // 2 for n in range(1, 5)], "each file is there once"
+        archives = sorted(target.glob("*.tar"))
+        assert len(archives) == 3 and "Removed 1 old archives and 0 media files" in done.stdout
+        assert run("restore", "--check", str(archives[0])).returncode == 0
+        server.kill()
+        server.arguments[server.arguments.index("--data") + 1] = str(restored(server, archives[-1], "elsewhere"))
+        server.start()
+        for uri, content in uris:
+            assert person.request("GET", "/_matrix/client/v1/media/download/" + uri.removeprefix("mxc://")).content == content
+        stored = next(p for p in (target / "media").rglob("*") if p.is_file() and p.stat().st_size > 1000)
+        stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+        done = run("restore", "--check", str(archives[-1]))
+        assert done.returncode != 0 and stored.name in done.stderr and "damaged" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_an_older_database_is_saved_before_it_is_brought_up_to_date_and_there_is_a_way_back(kind):
+    formats = ROOT / "Tests/AppTests/Operations/Formats"
+    held = json.loads((formats / "2026-11-25.json").read_text())
+    with contextlib.ExitStack() as stack:
+        server = Server()
+        stack.callback(server.remove)
+        server.arguments[server.arguments.index("--server-name") + 1] = "format.test"
+        server.data.mkdir()
+        file = server.data / "comptoir.db"
+        subprocess.run(["sqlite3", file], input=(formats / "2026-11-25.sql").read_text(), text=True, check=True, capture_output=True)
+        if kind == "postgres":
+            url = stack.enter_context(postgres.database(f"upgrade_{uuid.uuid4().hex[:12]}"))
+            server.start()      # brings the embedded one up to date, for the copy
+            server.stop()
+            shutil.rmtree(server.data / "backups")
+            assert run("copy", "--data", str(server.data), "--to", url).returncode == 0
+            subprocess.run(["psql", "-qd", url, "-c", "DROP TABLE network_room; DELETE FROM schema_migration WHERE id = 121"], check=True)
+            server.arguments += ["--database", url]
+        server.start()
+        copies = list((server.data / "backups").iterdir())
+        assert len(copies) == 1 and copies[0].stat().st_mode & 0o077 == 0 and "saved before" in server.log(), server.tail()
+        whoami = httpx.get(server.base + "/_matrix/client/v3/account/whoami", headers={"Authorization": f"Bearer {held['token']}"})
+        assert whoami.json()["user_id"] == held["user"]
+        server.restart()
+        assert len(list((server.data / "backups").iterdir())) == 1, "nothing is saved where nothing is to be done"
+        server.stop()
+        if kind == "sqlite":
+            for name in ("comptoir.db", "comptoir.db-wal", "comptoir.db-shm"):
+                (server.data / name).unlink(missing_ok=True)
+            shutil.copy(copies[0], file)
+            done = run("doctor", "--data", str(server.data), "--listen", f"127.0.0.1:{server.port}")
+            assert "steps of the schema are missing" in done.stdout and "The database is sound." in done.stdout, done.stdout
+        else:
+            with postgres.database(f"back_{uuid.uuid4().hex[:12]}") as other:
+                subprocess.run(["pg_restore", "--exit-on-error", "--no-owner", "-d", other, copies[0]], check=True, capture_output=True)
+                done = run("doctor", "--data", str(server.data), "--database", other, "--listen", f"127.0.0.1:{server.port}")
+                assert "1 steps of the schema are missing" in done.stdout, done.stdout
 
 
 def test_a_damaged_archive_is_refused_and_nothing_is_made():

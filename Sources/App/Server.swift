@@ -55,7 +55,9 @@ package final class Server: Sendable {
         self.claim = claim
         // Before the database is touched: a certificate that cannot be used is no reason to migrate.
         tls = listen ? try Self.certificate(config, now: clock.now, log) : nil
-        let db = try Database.open(location, migrations: all.flatMap(\.migrations))
+        let migrations = all.flatMap(\.migrations)
+        try UpgradeBackup.take(config, location, migrations: migrations, now: clock.now, log: log)
+        let db = try Database.open(location, migrations: migrations)
         let context: Context
         do {
             let key = try System.identity(db, config: config, entropy: entropy)
@@ -82,7 +84,8 @@ package final class Server: Sendable {
         } else {
             redirect = nil
         }
-        let own = [Self.housekeeping] + (tls.map { [Self.certificateWatch($0)] } ?? [])
+        if listen { UpgradeBackup.prune(config, now: clock.now) }
+        let own = [Self.housekeeping, Self.oldCopies] + (tls.map { [Self.certificateWatch($0)] } ?? [])
         jobs = listen ? (all.flatMap(\.jobs) + own).map { job in Task { await Self.repeatedly(job, context) } } : []
     }
 
@@ -112,6 +115,7 @@ package final class Server: Sendable {
         Job("look for a new certificate", every: 5_000) { c in files.refresh(always: false, now: c.clock.now, c.log) }
     }
 
+    private static let oldCopies = Job("remove old copies from before upgrades", every: 86_400_000) { c in UpgradeBackup.prune(c.config, now: c.clock.now) }
     private static let housekeeping = Job("forget idle listeners", every: 60_000) { c in c.hub.forgetIdle(before: c.clock.now - 600_000) }
 
     private static func repeatedly(_ job: Job, _ context: Context) async {

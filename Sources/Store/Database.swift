@@ -193,6 +193,9 @@ protocol Backend: Sendable {
     func backup(to path: String) throws(StoreError)
     func problems(_ connection: any Connection) throws(StoreError) -> [String]
     func schema(_ connection: any Connection) throws(StoreError) -> String
+    func hasTable(_ name: String, _ connection: any Connection) throws(StoreError) -> Bool
+    /// Bytes on the disk.
+    func size(_ connection: any Connection) throws(StoreError) -> Int64
     /// All tables of the schema.
     func tables(_ connection: any Connection) throws(StoreError) -> [TableShape]
     /// Lifts time limits that a long copy would run into.

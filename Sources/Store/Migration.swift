@@ -55,11 +55,7 @@ struct Migrator: Sendable {
     /// Called inside a write transaction of the connection. Gives the number of migrations applied.
     func run(on connection: any Connection) throws(StoreError) -> Int {
         try connection.execute(dialect.migration(Self.ledger))
-        var applied: [Int: (name: String, checksum: String)] = [:]
-        try connection.rows("SELECT id, name, checksum FROM schema_migration") {
-            applied[Int($0.int(0))] = ($0.text(1), $0.text(2))
-        }
-        try check(applied)
+        let applied = try checked(connection)
         var count = 0
         for migration in migrations where applied[migration.id] == nil {
             for statement in Dialect.statements(migration.sql) {
@@ -75,6 +71,21 @@ struct Migrator: Sendable {
             count += 1
         }
         return count
+    }
+
+    /// The numbers of those that are not applied yet. Throws when the database and this program do not belong together.
+    func pending(_ connection: any Connection) throws(StoreError) -> [Int] {
+        let applied = try checked(connection)
+        return applied.isEmpty ? [] : migrations.map(\.id).filter { applied[$0] == nil }
+    }
+
+    private func checked(_ connection: any Connection) throws(StoreError) -> [Int: (name: String, checksum: String)] {
+        var applied: [Int: (name: String, checksum: String)] = [:]
+        try connection.rows("SELECT id, name, checksum FROM schema_migration") {
+            applied[Int($0.int(0))] = ($0.text(1), $0.text(2))
+        }
+        try check(applied)
+        return applied
     }
 
     private func check(_ applied: [Int: (name: String, checksum: String)]) throws(StoreError) {

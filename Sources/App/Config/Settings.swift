@@ -98,6 +98,9 @@ package struct Setting: Sendable {
         Setting("deleted_media_grace", "deletedMediaGrace", \.deletedMediaGrace, example: "1d",
                 "How long media stays after the last message that names it was deleted; `never` lets it stay for ever. Encrypted messages are not known.",
                 expected: "a time such as 12h, 30d or 1y, or never") { $0 == "never" ? .some(nil) : lifetime($0) },
+        Setting("upgrade_backups", "upgradeBackups", \.upgradeBackups, example: "3",
+                "How many copies of the database from before upgrades are kept in the data directory's `backups`, for 30 days; 0: none is made.",
+                expected: "a number from 0 to 100") { Int($0).flatMap { (0...100).contains($0) ? $0 : nil } },
         Setting("log_level", "logLevel", \.logLevel, example: "info",
                 "trace, debug, info, notice, warning, error.", expected: "trace, debug, info, notice, warning or error") {
             ["trace", "debug", "info", "notice", "warning", "error"].contains($0) ? $0 : nil

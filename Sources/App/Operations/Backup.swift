@@ -11,6 +11,8 @@ import Store
 ///     other/…                          what else lies in the data directory
 ///     manifest.json                    size and SHA-256 of each of them, last
 ///
+/// An incremental backup leaves media out of the archive: it lies beside it in `media/`, once for all archives of the directory.
+///
 /// Invariants: an archive gets its name only when it is complete, flushed and read back; a restore changes nothing before the
 /// whole archive has proved sound, and the data directory appears complete or not at all.
 package enum Backup {
@@ -22,47 +24,27 @@ package enum Backup {
         package var archive: String
         package var files: Int
         package var bytes: Int64
+        /// Media that had to be copied into the store, and what `keep` removed.
+        package var newMedia = 0
+        package var removed: (archives: Int, media: Int) = (0, 0)
+        package static func == (a: Summary, b: Summary) -> Bool { a.archive == b.archive && a.files == b.files && a.bytes == b.bytes }
     }
     /// Told now and then how far it is.
     package typealias Progress = (_ doing: String, _ done: Int, _ of: Int) -> Void
 
-    struct Manifest: Equatable {
-        static let format: Int64 = 1
-        struct File: Equatable { var name: String; var size: Int64; var sha256: String }
-        var serverName: String
-        var createdAt: Int64
-        var database: String
-        var files: [File]
-
-        var json: JSON {
-            [
-                "format": .int(Self.format), "program": "comptoir", "server_name": .string(serverName), "created_at": .int(createdAt), "database": .string(database),
-                "files": .array(files.map { ["name": .string($0.name), "size": .int($0.size), "sha256": .string($0.sha256)] }),
-            ]
-        }
-        init(serverName: String, createdAt: Int64, database: String, files: [File]) {
-            self.serverName = serverName; self.createdAt = createdAt; self.database = database; self.files = files
-        }
-        init?(_ bytes: [UInt8]) throws {
-            let json = try JSON.parse(bytes, limits: JSONLimits(bytes: bytes.count))
-            guard json["program"] == "comptoir", let server = json["server_name"]?.stringValue, let created = json["created_at"]?.intValue,
-                  let database = json["database"]?.stringValue, let list = json["files"]?.arrayValue else { return nil }
-            guard json["format"]?.intValue == Self.format else { throw Failure("it was made by a version of comptoir that this one does not understand") }
-            var files: [File] = []
-            for entry in list {
-                guard let name = entry["name"]?.stringValue, let size = entry["size"]?.intValue, let hash = entry["sha256"]?.stringValue else { return nil }
-                files.append(File(name: name, size: size, sha256: hash))
-            }
-            self.init(serverName: server, createdAt: created, database: database, files: files)
-        }
-    }
     static let manifestName = "manifest.json", databaseName = "comptoir.db", dumpName = "database.dump"
 
     // MARK: saving
 
     /// `target`: a file that does not exist, or a directory in which one is made. The server may go on running.
-    package static func save(_ config: Config, to target: String, now: Int64, progress: Progress = { _, _, _ in }) throws -> Summary {
+    /// `incremental`: media goes into the store of the directory, where it is not there already. `keep`: how many archives of this server stay there.
+    package static func save(_ config: Config, to target: String, incremental: Bool = false, keep: Int? = nil, now: Int64,
+                             progress: Progress = { _, _, _ in }) throws -> Summary {
+        if incremental, Files.info(target)?.kind != .directory { throw Failure("An incremental backup needs a directory that is there; \(target) is none.") }
         let archive = try name(target, config, now: now)
+        let store = incremental ? MediaStore(directory: Files.parent(of: archive)) : nil
+        let lock = try store?.lock()
+        defer { if let lock { close(lock) } }
         let part = archive + ".part"
         let location = try databaseLocation(config)
         Files.remove(part)
@@ -90,31 +72,50 @@ package enum Backup {
         }
         try add(scratch, isSQLite ? databaseName : dumpName)
         let media = MediaFiles(root: config.dataDirectory + "/media"), hashes = contents.keys.sorted()
+        var stored: [Manifest.File] = [], fresh: [Manifest.File] = []
         for (index, hash) in hashes.enumerated() {
             progress("media", index, hashes.count)
             let path = media.path(of: hash)
+            if let store, let size = contents[hash], store.holds(hash, size: size) {
+                stored.append(Manifest.File(name: hash, size: size, sha256: hash))
+                continue
+            }
             guard Files.exists(path) else {
                 throw Failure("The stored file \(path) is missing, though the database names it. `comptoir doctor` lists all such files; restore them from an earlier backup.")
             }
-            try add(path, "media/files/\(hash.prefix(2))/\(hash)", expecting: hash)
+            guard let store else {
+                try add(path, "media/files/\(hash.prefix(2))/\(hash)", expecting: hash)
+                continue
+            }
+            let file = Manifest.File(name: hash, size: try store.add(path, as: hash), sha256: hash)
+            stored.append(file)
+            fresh.append(file)
         }
         progress("media", hashes.count, hashes.count)
         for path in try others(config.dataDirectory, archive: archive) { try add(config.dataDirectory + "/" + path, "other/" + path) }
-        let serverName = try storedServerName(location) ?? config.serverName
-        let manifest = Manifest(serverName: serverName, createdAt: now, database: isSQLite ? "sqlite" : "postgresql", files: files)
+        if !fresh.isEmpty { try store?.flush() }
+        let about = try describe(location)
+        let manifest = Manifest(serverName: about.serverName ?? config.serverName, createdAt: now, database: isSQLite ? "sqlite" : "postgresql",
+                                migrations: about.migrations, files: files, stored: store == nil ? nil : stored)
         try writer.add(bytes: manifest.json.encoded(), as: manifestName)
         try writer.finish()
 
         guard try verify(part, progress: progress) == manifest else { throw Failure("The archive that was written does not read back as it should.") }
+        for file in fresh { try store?.check(file) }
         guard link(part, archive) == 0 else { throw Failure("\(archive) cannot be named: \(String(cString: strerror(errno))).") }
         try Files.flush(Files.parent(of: archive))
-        return Summary(archive: archive, files: files.count, bytes: Files.info(archive)?.size ?? 0)
+        var summary = Summary(archive: archive, files: files.count + stored.count, bytes: Files.info(archive)?.size ?? 0, newMedia: fresh.count)
+        if let store, let keep { summary.removed = try MediaStore.prune(Files.parent(of: store.root), server: config.serverName, keep: keep) }
+        return summary
     }
+
+    /// How the archives of a server begin.
+    static func prefix(_ serverName: String) -> String { "comptoir-\(serverName.split(separator: ":").joined(separator: "-"))-" }
 
     private static func name(_ target: String, _ config: Config, now: Int64) throws -> String {
         var archive = target
         if Files.info(target)?.kind == .directory {
-            archive = (target.hasSuffix("/") ? String(target.dropLast()) : target) + "/comptoir-\(config.serverName.split(separator: ":").joined(separator: "-"))-\(stamp(now)).tar"
+            archive = (target.hasSuffix("/") ? String(target.dropLast()) : target) + "/\(prefix(config.serverName))\(stamp(now)).tar"
         }
         guard !Files.exists(archive) else { throw Failure("\(archive) is there already; a backup never overwrites a file.") }
         guard Files.info(Files.parent(of: archive))?.kind == .directory else { throw Failure("There is no directory \(Files.parent(of: archive)).") }
@@ -146,10 +147,10 @@ package enum Backup {
         }
     }
 
-    private static func storedServerName(_ location: Database.Location) throws -> String? {
+    private static func describe(_ location: Database.Location) throws -> (serverName: String?, migrations: [Int64]) {
         let db = try Database.openExisting(location, migrations: [])
         defer { db.close() }
-        return try Identity.serverName(db)
+        return (try Identity.serverName(db), try db.readNow { try $0.all("SELECT id FROM schema_migration ORDER BY id") { $0.int(0) } })
     }
 
     /// Plain files of the data directory besides the database and the media, links and what is being written left out.
@@ -158,7 +159,7 @@ package enum Backup {
         func collect(_ folder: String) throws {
             for name in try Files.list(folder.isEmpty ? directory : directory + "/" + folder) {
                 let path = folder.isEmpty ? name : folder + "/" + name
-                if folder.isEmpty, name == "media" || name.hasPrefix(databaseName) { continue }
+                if folder.isEmpty, name == "media" || name == UpgradeBackup.folder || name.hasPrefix(databaseName) { continue }
                 if name.hasSuffix(".part") || name.hasSuffix(".lock") || name.hasSuffix(".tar") || name.hasSuffix(".tar.database") { continue }
                 switch Files.info(directory + "/" + path)?.kind {
                 case .directory: try collect(path)
@@ -202,11 +203,15 @@ package enum Backup {
             throw Failure("The archive \(archive) is damaged: its manifest cannot be read (\(error)).")
         }
         guard let manifest else { throw Failure("The archive \(archive) is damaged: it has no manifest.") }
+        for file in found where !isKnown(file.name) { throw Failure("The archive \(archive) holds '\(file.name)', which no backup has.") }
+        let names = Set(found.map(\.name))
+        for file in manifest.files where !names.contains(file.name) { throw Failure("The archive \(archive) is damaged: \(file.name) is missing.") }
         for (is_, should) in zip(found, manifest.files) where is_ != should {
             throw Failure("The archive \(archive) is damaged: \(should.name) is not what was saved.")
         }
         guard found.count == manifest.files.count else { throw Failure("The archive \(archive) is damaged: it has \(found.count) files instead of \(manifest.files.count).") }
-        for file in found where !isKnown(file.name) { throw Failure("The archive \(archive) holds '\(file.name)', which no backup has.") }
+        let database = manifest.database == "sqlite" ? databaseName : dumpName
+        guard found.first?.name == database else { throw Failure("The archive \(archive) is damaged: it does not begin with \(database).") }
         return manifest
     }
 
@@ -219,16 +224,43 @@ package enum Backup {
 
     // MARK: putting back
 
+    /// What an archive must be before anything is made of it: whole, of a version that this program knows, with all media that it names.
+    /// `mediaStore`: where its media lies when it is an incremental one; beside it when nil.
+    @discardableResult
+    package static func check(_ archive: String, mediaStore: String?, progress: Progress = { _, _, _ in }) throws -> Summary {
+        let manifest = try sound(archive, mediaStore, progress)
+        return Summary(archive: archive, files: manifest.files.count + (manifest.stored?.count ?? 0), bytes: (manifest.files + (manifest.stored ?? [])).reduce(0) { $0 + $1.size })
+    }
+
+    private static func sound(_ archive: String, _ mediaStore: String?, _ progress: Progress) throws -> Manifest {
+        guard Files.exists(archive) else { throw Failure("There is no archive \(archive).") }
+        let manifest = try verify(archive, progress: progress)
+        let known = Set(Inventory.migrations.map { Int64($0.id) } + Database.ownMigrations.map { Int64($0) })
+        guard known.isSuperset(of: manifest.migrations) else {
+            throw Failure("The archive \(archive) was saved from a newer version of comptoir than this one (\(System.version)). Restore it with that version.")
+        }
+        let stored = manifest.stored ?? [], store = storeOf(archive, mediaStore)
+        for (index, file) in stored.enumerated() {
+            progress("media", index, stored.count)
+            try store.check(file)
+        }
+        return manifest
+    }
+
+    private static func storeOf(_ archive: String, _ mediaStore: String?) -> MediaStore {
+        mediaStore.map { MediaStore(root: $0) } ?? MediaStore(directory: Files.parent(of: archive))
+    }
+
     /// `directory` must not exist or be empty. `databaseURL`: the empty PostgreSQL database for an archive that was saved from one.
     @discardableResult
-    package static func restore(_ archive: String, to directory: String, databaseURL: String?, progress: Progress = { _, _, _ in }) throws -> Summary {
+    package static func restore(_ archive: String, to directory: String, databaseURL: String?, mediaStore: String? = nil,
+                                progress: Progress = { _, _, _ in }) throws -> Summary {
         let directory = directory.count > 1 && directory.hasSuffix("/") ? String(directory.dropLast()) : directory
         if let info = Files.info(directory) {
             guard info.kind == .directory else { throw Failure("\(directory) is no directory.") }
             guard try Files.list(directory).isEmpty else { throw Failure("\(directory) is not empty; a restore never overwrites anything. Name a new directory, or move this one away.") }
         }
-        guard Files.exists(archive) else { throw Failure("There is no archive \(archive).") }
-        let manifest = try verify(archive, progress: progress)
+        let manifest = try sound(archive, mediaStore, progress)
         let isDump = manifest.database == "postgresql"
         if isDump, databaseURL == nil { throw Failure("This archive was saved from PostgreSQL: name an empty database with --database URL.") }
         if !isDump, databaseURL != nil { throw Failure("This archive was saved from the embedded database; it cannot be put into PostgreSQL. Leave out --database.") }
@@ -242,6 +274,7 @@ package enum Backup {
         try Files.makeDirectory(part)
         do {
             try unpack(archive, manifest, to: part, progress: progress)
+            try fetch(manifest.stored ?? [], from: storeOf(archive, mediaStore), to: part, progress: progress)
             if isDump, let databaseURL {
                 progress("database", 0, 1)
                 try PostgresTools.restore(part + "/" + dumpName, to: databaseURL)
@@ -259,7 +292,18 @@ package enum Backup {
             Files.remove(part)
             throw error
         }
-        return Summary(archive: archive, files: manifest.files.count, bytes: manifest.files.reduce(0) { $0 + $1.size })
+        let all = manifest.files + (manifest.stored ?? [])
+        return Summary(archive: archive, files: all.count, bytes: all.reduce(0) { $0 + $1.size })
+    }
+
+    private static func fetch(_ files: [Manifest.File], from store: MediaStore, to part: String, progress: Progress) throws {
+        let media = MediaFiles(root: part + "/media")
+        for (index, file) in files.enumerated() {
+            progress("media", index, files.count)
+            let target = media.path(of: file.sha256)
+            try Files.makeDirectory(Files.parent(of: target))
+            guard try Files.copy(store.path(of: file.sha256), to: target).sha256 == file.sha256 else { throw Failure("\(store.path(of: file.sha256)) changed while it was read.") }
+        }
     }
 
     private static func unpack(_ archive: String, _ manifest: Manifest, to part: String, progress: Progress) throws {
@@ -299,6 +343,9 @@ package enum Backup {
             defer { db.close() }
             // An older schema is brought up to date by the next start; a newer one needs the newer program.
             problems = try db.integrityCheck().filter { !$0.hasSuffix("is not applied") }
+            if problems.contains(where: { $0.hasSuffix("is not known to this program") }) {
+                throw Failure("The database in the archive was saved from a newer version of comptoir than this one (\(System.version)). Restore it with that version.")
+            }
         } catch let error as StoreError {
             throw Failure("The database in the archive is damaged: \(error).")
         }

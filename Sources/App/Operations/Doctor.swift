@@ -152,7 +152,7 @@ package struct Doctor {
             let path = files.path(of: hash)
             if MediaFiles.size(path) == nil { missing.append(hash) }
             else if MediaFiles.size(path) != size { damaged.append(hash) }
-            else if isDeep, try Self.hash(path) != hash { damaged.append(hash) }
+            else if isDeep, try Files.hash(path) != hash { damaged.append(hash) }
         }
         var unnamed = 0
         try files.eachDirectory { _, hashes in unnamed += hashes.count { named[$0] == nil } }
@@ -160,19 +160,6 @@ package struct Doctor {
         if !missing.isEmpty { fail("\(missing.count) of \(named.count) media files are missing, for example \(missing[0]).", "Put them back from a backup, under \(files.filesDirectory).") }
         if !damaged.isEmpty { fail("\(damaged.count) of \(named.count) media files are damaged, for example \(damaged[0]).", "Put them back from a backup, under \(files.filesDirectory), and check the disk.") }
         if unnamed > 0 { ok("\(unnamed) media files are named by nothing; the server removes them after a day.") }
-    }
-
-    private static func hash(_ path: String) throws -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Files.Failure(path) }
-        defer { close(descriptor) }
-        var digest = SHA256Stream(), buffer = [UInt8](repeating: 0, count: 256 << 10)
-        while true {
-            let count = read(descriptor, &buffer, buffer.count)
-            guard count >= 0 else { throw Files.Failure(path) }
-            if count == 0 { return Hex.encode(digest.finish()) }
-            buffer.withUnsafeBytes { digest.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-        }
     }
 
     // MARK: network

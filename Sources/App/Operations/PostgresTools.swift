@@ -1,10 +1,16 @@
 import Glibc
 import ServerKit
+import Store
 
 /// PostgreSQL's own programs for saving and restoring. A password travels in the environment, never among the arguments.
 enum PostgresTools {
+    /// The whole database, or the schema that the URL's search_path names: others in it may be another server's.
     static func save(_ url: String, to path: String) throws {
-        try run("pg_dump", url) { ["--format=custom", "--no-owner", "--no-privileges", "--file=\(path)", "--dbname=\($0)"] }
+        let db = try Database.openExisting(.postgres(url: url), migrations: [])
+        defer { db.close() }
+        let schema = try db.readNow { try $0.first("SELECT CAST(current_schema() AS TEXT)") { $0.text(0) } } ?? "public"
+        let part = schema == "public" ? [] : ["--schema=\"\(schema)\""]
+        try run("pg_dump", url) { ["--format=custom", "--no-owner", "--no-privileges", "--file=\(path)", "--dbname=\($0)"] + part }
     }
 
     static func restore(_ path: String, to url: String) throws {

@@ -152,6 +152,7 @@ struct TarReader: ~Copyable {
 
     private let descriptor: Int32
     private let path: String
+    private let length: Int64
     private var offset: Int64 = 0
     private var left: Int64 = 0
     private var padding = 0
@@ -159,16 +160,19 @@ struct TarReader: ~Copyable {
     init(path: String) throws {
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Files.Failure(path) }
+        var info = stat()
+        length = fstat(descriptor, &info) == 0 ? Int64(info.st_size) : 0
         self.path = path
     }
     deinit { close(descriptor) }
 
     /// The next file; nil at the end of the archive. What was not read of the one before is skipped.
     mutating func next() throws -> Entry? {
-        while left > 0 || padding > 0 {
-            let skip = left > 0 ? Int(min(left, Int64(Tar.chunk))) : padding
-            guard try take(skip).count == skip else { throw TarError.truncated }
-            if left > 0 { left -= Int64(skip) } else { padding = 0 }
+        if left > 0 || padding > 0 {
+            let target = offset + left + Int64(padding)
+            guard target <= length else { throw TarError.truncated }
+            guard lseek(descriptor, off_t(target), SEEK_SET) == off_t(target) else { throw Files.Failure(path) }
+            (offset, left, padding) = (target, 0, 0)
         }
         let start = offset, header = try take(Tar.block)
         guard header.count == Tar.block else { throw offset < 1024 ? TarError.notTar : TarError.truncated }

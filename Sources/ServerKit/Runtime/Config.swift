@@ -51,6 +51,8 @@ package struct Config: Sendable {
     package var retentionMax: Int64? = nil
     /// How long media stays after the last message that names it was deleted; `never` lets it stay for ever. Encrypted messages are not known.
     package var deletedMediaGrace: Int64? = 86_400_000
+    /// How many copies of the database from before upgrades are kept in the data directory's `backups`, for 30 days; 0: none is made.
+    package var upgradeBackups = 3
     /// trace, debug, info, notice, warning, error.
     package var logLevel = "info"
     /// Mail server for confirmations, password resets and unread messages, smtp://HOST:PORT or smtps://HOST:PORT. Empty: no mail is sent.

@@ -144,5 +144,13 @@ struct PostgresBackend: Backend {
         return output + indexes.map { $0 + ";\n" }.joined()
     }
 
+    func hasTable(_ name: String, _ connection: any Connection) throws(StoreError) -> Bool {
+        try connection.firstInt("SELECT COUNT(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname = ?", [name]) == 1
+    }
+
+    func size(_ connection: any Connection) throws(StoreError) -> Int64 {
+        try connection.firstInt("SELECT CAST(SUM(pg_total_relation_size(oid)) AS BIGINT) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'") ?? 0
+    }
+
     func removeTemporaryFiles() {}
 }

@@ -68,6 +68,14 @@ struct SQLiteBackend: Backend {
         return output
     }
 
+    func hasTable(_ name: String, _ connection: any Connection) throws(StoreError) -> Bool {
+        try connection.firstInt("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?", [name]) == 1
+    }
+
+    func size(_ connection: any Connection) throws(StoreError) -> Int64 {
+        (try connection.firstInt("PRAGMA page_count") ?? 0) * (try connection.firstInt("PRAGMA page_size") ?? 0)
+    }
+
     func removeTemporaryFiles() {
         guard let temporaryDirectory else { return }
         for suffix in ["", "-wal", "-shm", "-journal"] { unlink(path + suffix) }

@@ -144,6 +144,186 @@ import Testing
         return true
     }
 
+    /// The archive's files, as any tar would unpack them.
+    private func entries(_ archive: String) throws -> [(name: String, bytes: [UInt8])] {
+        var reader = try TarReader(path: archive), found: [(String, [UInt8])] = []
+        while let entry = try reader.next() {
+            var bytes: [UInt8] = []
+            while let piece = try reader.piece() { bytes += piece }
+            found.append((entry.name, bytes))
+        }
+        return found
+    }
+
+    /// One sentence for each kind of damage.
+    @Test func aDamagedArchiveIsRefusedWithTheReason() throws {
+        try with { directory in
+            let (config, _) = try seed(directory)
+            let saved = try Backup.save(config, to: directory + "/b.tar", now: now), whole = try entries(saved.archive)
+            let bytes = try Files.read(saved.archive, max: 10 << 20)
+            func refusal(_ change: (inout [(name: String, bytes: [UInt8])]) throws -> Void) throws -> String {
+                var files = whole
+                try change(&files)
+                let path = directory + "/changed.tar"
+                Files.remove(path)
+                let writer = try TarWriter(path: path, now: 0)
+                for file in files { try writer.add(bytes: file.bytes, as: file.name) }
+                try writer.finish()
+                return try reason(path)
+            }
+            func reason(_ path: String) throws -> String {
+                defer { #expect(!Files.exists(directory + "/r") && !Files.exists(directory + "/r.restoring")) }
+                do { try Backup.restore(path, to: directory + "/r", databaseURL: nil) } catch { return "\(error)" }
+                Issue.record("it was restored")
+                return ""
+            }
+            func manifest(_ old: String, _ new: String) throws -> String {
+                try refusal { files in
+                    let text = String(decoding: files[files.count - 1].bytes, as: UTF8.self)
+                    let range = try #require(text.firstRange(of: old))
+                    files[files.count - 1].bytes = Array((text[..<range.lowerBound] + new + text[range.upperBound...]).utf8)
+                }
+            }
+            for index in whole.indices.dropLast() {
+                let name = whole[index].name
+                #expect(try refusal { $0[index].bytes[0] ^= 1 }.contains("\(name) is not what was saved"), "a byte of \(name)")
+                #expect(try refusal { $0.remove(at: index) }.contains("\(name) is missing"), "without \(name)")
+            }
+            #expect(try refusal { $0.removeLast() }.contains("it has no manifest"))
+            #expect(try refusal { $0[$0.count - 1].bytes.removeLast() }.contains("its manifest cannot be read"))
+            #expect(try refusal { $0.append(("other/late", [1])) }.contains("there is something behind the manifest"))
+            #expect(try refusal { $0.insert(("media/files/zz/evil", [1]), at: 0) }.contains("'media/files/zz/evil', which no backup has"))
+            #expect(try refusal { $0.insert(("other/more", [1]), at: 1) }.contains("damaged"))
+            #expect(try refusal { $0.swapAt(1, 2) }.contains("is not what was saved"))
+            #expect(try manifest("\"format\":1", "\"format\":9").contains("a version of comptoir that this one does not understand"))
+            #expect(try manifest("\"migrations\":[", "\"migrations\":[99999,").contains("a newer version of comptoir"))
+            #expect(try manifest("\"program\":\"comptoir\"", "\"program\":\"other\"").contains("its manifest cannot be read"))
+
+            // Names that lead out, and links: with headers that are right otherwise.
+            func header(_ name: String, kind: Character) -> [UInt8] {
+                var block = Tar.header(name: "other/x", size: 0, modified: 0) ?? []
+                for index in 0..<100 { block[index] = 0 }
+                for (index, byte) in name.utf8.enumerated() { block[index] = byte }
+                block[156] = kind.asciiValue ?? 0
+                let sum = String(Tar.checksum(block), radix: 8)
+                for (index, byte) in (String(repeating: "0", count: 6 - sum.count) + sum).utf8.enumerated() { block[148 + index] = byte }
+                return block
+            }
+            for name in ["../evil", "other/../../evil", "/etc/passwd", "other//x", "./comptoir.db"] {
+                try put(header(name, kind: "0") + bytes, directory + "/sly.tar")
+                #expect(try reason(directory + "/sly.tar").contains("a name that is not allowed"), "\(name)")
+            }
+            for kind in ["1", "2", "3", "5", "x"] as [Character] {
+                try put(header("other/x", kind: kind) + bytes, directory + "/sly.tar")
+                #expect(try reason(directory + "/sly.tar").contains("is no plain file"), "\(kind)")
+            }
+            for length in stride(from: 1024, to: bytes.count - 1024, by: max(512, bytes.count / 50)) {
+                try put(Array(bytes.prefix(length)), directory + "/cut.tar")
+                let text = try reason(directory + "/cut.tar")
+                #expect(text.contains("is damaged"), "\(length): \(text)")
+            }
+            #expect(try Backup.check(saved.archive, mediaStore: nil).files == 4)
+        }
+    }
+
+    @Test func theDatabaseOfANewerVersionIsRefused() throws {
+        try with { directory in
+            let (config, _) = try seed(directory)
+            let db = try Database.openExisting(.sqlite(path: config.dataDirectory + "/comptoir.db"), migrations: [])
+            try db.writeNow { tx in _ = try tx.run("INSERT INTO schema_migration (id, name, applied, checksum) VALUES (99999, 'later', 1, 'x')") }
+            db.close()
+            let saved = try Backup.save(config, to: directory + "/b.tar", now: now)
+            do {
+                try Backup.restore(saved.archive, to: directory + "/r", databaseURL: nil)
+                Issue.record("it was restored")
+            } catch { #expect("\(error)".contains("a newer version of comptoir than this one (\(System.version))")) }
+            #expect(!Files.exists(directory + "/r"))
+        }
+    }
+
+    // MARK: incremental
+
+    @Test func mediaIsCopiedOnceForAllArchivesOfADirectory() throws {
+        try with { directory in
+            let (config, hashes) = try seed(directory), target = directory + "/backups", store = MediaStore(directory: target)
+            #expect(throws: Backup.Failure.self) { try Backup.save(config, to: directory + "/file.tar", incremental: true, now: now) }
+            try Files.makeDirectory(target)
+            let first = try Backup.save(config, to: target, incremental: true, now: now)
+            #expect(first.newMedia == 2 && first.files == 4)
+            let before = try hashes.map { try #require(Files.info(store.path(of: $0))) }
+            let second = try Backup.save(config, to: target, incremental: true, now: now + 1000)
+            #expect(second.newMedia == 0 && second.files == 4)
+            #expect(try hashes.map { try #require(Files.info(store.path(of: $0))).modified } == before.map(\.modified))
+            for archive in [first.archive, second.archive] { #expect(try entries(archive).allSatisfy { !$0.name.hasPrefix("media/") }) }
+            #expect(Files.info(store.path(of: hashes[0]))?.mode == 0o600)
+
+            for (archive, place) in [(first.archive, "/one"), (second.archive, "/two")] {
+                let restored = try Backup.restore(archive, to: directory + place, databaseURL: nil)
+                #expect(restored.files == 4)
+                let media = MediaFiles(root: directory + place + "/media")
+                for hash in hashes { #expect(try Files.hash(media.path(of: hash)) == hash) }
+            }
+            // The store somewhere else.
+            #expect(rename(store.root, directory + "/elsewhere") == 0)
+            #expect(throws: Backup.Failure.self) { try Backup.restore(first.archive, to: directory + "/three", databaseURL: nil) }
+            try Backup.restore(first.archive, to: directory + "/three", databaseURL: nil, mediaStore: directory + "/elsewhere")
+        }
+    }
+
+    @Test func damagedOrMissingMediaOfTheStoreIsFoundBeforeAnythingIsMade() throws {
+        try with { directory in
+            let (config, hashes) = try seed(directory), target = directory + "/backups", store = MediaStore(directory: target)
+            try Files.makeDirectory(target)
+            let saved = try Backup.save(config, to: target, incremental: true, now: now), path = store.path(of: hashes[1])
+            let whole = try Files.read(path, max: 1 << 20)
+            func reason() -> String {
+                do { try Backup.restore(saved.archive, to: directory + "/r", databaseURL: nil) } catch { return "\(error)" }
+                return "restored"
+            }
+            for index in [0, whole.count / 2, whole.count - 1] {
+                var bytes = whole
+                bytes[index] ^= 1
+                try put(bytes, path)
+                #expect(reason().contains("\(hashes[1]) is damaged"))
+            }
+            try put(Array(whole.dropLast()), path)
+            #expect(reason().contains("\(hashes[1]) is damaged"))
+            // A file of another size is copied anew by the next backup.
+            #expect(try Backup.save(config, to: target, incremental: true, now: now + 1000).newMedia == 1)
+            #expect(try Backup.check(saved.archive, mediaStore: nil).files == 4)
+            unlink(path)
+            #expect(reason().contains("\(hashes[1]) is missing"))
+            #expect(symlink(directory + "/data/media/files/\(hashes[1].prefix(2))/\(hashes[1])", path) == 0)
+            #expect(reason().contains("is missing"), "a link is no file")
+            #expect(!Files.exists(directory + "/r") && !Files.exists(directory + "/r.restoring"))
+        }
+    }
+
+    @Test func oldArchivesGoWithTheMediaThatOnlyTheyNeed() throws {
+        try with { directory in
+            let (config, hashes) = try seed(directory), target = directory + "/backups", store = MediaStore(directory: target)
+            try Files.makeDirectory(target)
+            _ = try Backup.save(config, to: target, incremental: true, now: now)
+            let db = try Database.openExisting(.sqlite(path: config.dataDirectory + "/comptoir.db"), migrations: [])
+            try db.writeNow { tx in _ = try tx.run("DELETE FROM media WHERE sha256 = ?", hashes[0]) }
+            db.close()
+            let second = try Backup.save(config, to: target, incremental: true, keep: 2, now: now + 1000)
+            #expect(second.removed == (0, 0) && store.holds(hashes[0], size: 3))
+            try put("not ours", target + "/comptoir-shop.example-notes.tar.txt")
+            let third = try Backup.save(config, to: target, incremental: true, keep: 2, now: now + 2000)
+            #expect(third.removed == (1, 1))
+            #expect(!Files.exists(store.path(of: hashes[0])) && Files.exists(store.path(of: hashes[1])))
+            #expect(try Backup.check(second.archive, mediaStore: nil).files == 3)
+            // Where an archive cannot be read, nothing is removed.
+            try put("half", target + "/comptoir-other.example-20260101-000000.tar")
+            do {
+                _ = try Backup.save(config, to: target, incremental: true, keep: 1, now: now + 3000)
+                Issue.record("something was removed")
+            } catch { #expect("\(error)".contains("nothing was removed")) }
+            #expect(Files.exists(second.archive) && Files.exists(third.archive))
+        }
+    }
+
     @Test func anArchiveOfAnotherMakerIsRefused() throws {
         try with { directory in
             let writer = try TarWriter(path: directory + "/x.tar", now: 0)
