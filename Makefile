@@ -1,7 +1,7 @@
 # `make help` prints what each target does. Every target installs what it misses first and can be run again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build web demo test test-swift test-web test-acceptance bench bench-peers clean
+.PHONY: help setup build web demo test test-swift test-web test-acceptance crash bench bench-peers clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test-web: ## Check, lint and test the TypeScript alone
 
 test-acceptance: ## Run the acceptance tests alone (ARGS="-k crash" for some of them)
 	@scripts/setup.sh test && scripts/test.sh acceptance -- $(ARGS)
+
+crash: ## Kill the server, fail its disk, network, clock and database under load, and count what is lost (ARGS="--faults 10000")
+	@scripts/setup.sh test && scripts/build.sh release && \
+		COMPTOIR_BIN=$(CURDIR)/.build/release/comptoir PYTHONPATH=acceptance .venv/bin/python -m underfire $(ARGS)
 
 bench: ## Measure throughput, latency, CPU and memory of a release build against the goals
 	@scripts/setup.sh bench && scripts/build.sh release && bench/run.py $(ARGS)

@@ -6,6 +6,8 @@ protocol Connection: AnyObject {
     func beginRead() throws(StoreError)
     /// Ends the transaction durably; where `position` is given, the change position moves there in the same transaction.
     func commit(position: Int64?) throws(StoreError)
+    /// After `commit` has thrown `outcomeUnknown`: whether the transaction was kept. Throws as long as that cannot be known.
+    func wasKept() throws(StoreError) -> Bool
     /// Ends the transaction without keeping anything; never fails (a lost connection has nothing to undo).
     func rollBack()
     func savepoint(_ depth: Int) throws(StoreError)

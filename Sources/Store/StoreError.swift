@@ -44,7 +44,7 @@ package enum StoreError: Error, Sendable, Equatable {
     /// Whether trying the same again later can help.
     package var isTemporary: Bool {
         switch self {
-        case .diskFull, .busy, .overloaded, .timeout, .io, .unavailable: true
+        case .diskFull, .busy, .closed, .overloaded, .timeout, .io, .unavailable, .outcomeUnknown: true
         default: false
         }
     }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Told after each durable commit.
 package struct CommitInfo: Sendable {
     /// The last position of the commit.
@@ -46,8 +48,10 @@ final class Writer: @unchecked Sendable {
     private let position: PositionCell
     private let connection: any Connection
     private var thread: WorkerThread?
+    /// The transaction whose COMMIT was not answered. Nothing else is written before the database has said what became of it.
     /// Used by the writer's thread alone.
-    private var unconfirmedKeys: Set<ChangeKey> = []
+    private var unsettled: Batch?
+    static let settlingMicroseconds: Int64 = 5_000_000
 
     init(_ connection: any Connection, position: PositionCell, limit: Int) {
         self.connection = connection
@@ -136,6 +140,7 @@ final class Writer: @unchecked Sendable {
     private func transact(_ first: WriteJob) {
         let start: Int64
         do {
+            guard settle() else { throw StoreError.unavailable("what became of the last commit is not known yet") }
             start = try connection.beginWrite()
         } catch {
             refuse([first] + monitor.with { $0.queue.popAll() }, error)
@@ -200,12 +205,42 @@ final class Writer: @unchecked Sendable {
             try connection.commit(position: batch.position == start ? nil : batch.position)
         } catch {
             connection.rollBack()
-            // If it was kept after all, those who wait for these keys look again after the next commit.
-            if case .outcomeUnknown = error { unconfirmedKeys.formUnion(batch.keys) }
-            refuse(batch.done, error)
-            answer(batch.failed)
+            guard case .outcomeUnknown = error else { return drop(batch, error) }
+            unsettled = batch
+            let began = SystemClock.monotonicMicroseconds()
+            while !settle() {
+                guard SystemClock.monotonicMicroseconds() - began < Self.settlingMicroseconds, !monitor.with({ $0.isClosing }) else {
+                    // They hear that it is not known. If it was kept, what belongs to it is done as soon as that is.
+                    unsettled?.done = []
+                    unsettled?.failed = []
+                    return drop(batch, error)
+                }
+                usleep(20_000)
+            }
             return
         }
+        keep(batch)
+    }
+
+    /// Finds out what became of a commit that was not answered, and ends it. False as long as that cannot be known.
+    private func settle() -> Bool {
+        guard let batch = unsettled else { return true }
+        do {
+            let wasKept = try connection.wasKept()
+            unsettled = nil
+            if wasKept { keep(batch) } else { drop(batch, StoreError.unavailable("the connection was lost while committing; nothing was kept")) }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func drop(_ batch: Batch, _ error: any Error) {
+        refuse(batch.done, error)
+        answer(batch.failed)
+    }
+
+    private func keep(_ batch: Batch) {
         position.raise(to: batch.position)
         let hooks = monitor.with { state in
             state.statistics.commits += 1
@@ -213,8 +248,7 @@ final class Writer: @unchecked Sendable {
             return state.hooks
         }
         for action in batch.actions { action() }
-        let info = CommitInfo(position: batch.position, keys: batch.keys.union(unconfirmedKeys))
-        unconfirmedKeys.removeAll()
+        let info = CommitInfo(position: batch.position, keys: batch.keys)
         for hook in hooks { hook(info) }
         for job in batch.done { job.finish(nil) }
         answer(batch.failed)

@@ -47,7 +47,7 @@ struct PostgresTests {
         #expect(try await database.read { try Sample.labels($0) } == ["one"])
     }
 
-    @Test func writeWhoseConnectionIsLostSaysWhetherItMayHaveBeenKept() async throws {
+    @Test func writeWhoseConnectionIsLostIsNotKept() async throws {
         let place = try TestBackend.postgres.fresh()
         let database = try place.open(Sample.migrations), other = try place.open(Sample.migrations)
         defer {
@@ -67,18 +67,38 @@ struct PostgresTests {
         guard case .unavailable = middle else { return #expect(Bool(false), "\(String(describing: middle))") }
         let end = await ErrorTests.storeError(database) { tx in
             try Sample.insert(tx, "lost at the end")
-            tx.touch(.room("unsure"))
             try kill(try Self.process(tx))
         }
-        guard case .outcomeUnknown = end else { return #expect(Bool(false), "\(String(describing: end))") }
-        let keys = Record<Set<ChangeKey>>()
-        database.onCommit { keys.add($0.keys) }
+        guard case .unavailable = end else { return #expect(Bool(false), "\(String(describing: end))") }
         #expect(try await database.write { try Sample.insert($0, "kept") } == 1)
-        // Those who wait for what may have been kept are told with the next commit.
-        #expect(keys.all == [[.room("unsure")]])
         // Between two writes nobody notices.
         try kill(try await database.write { try Self.process($0) })
         #expect(try await database.write { try Sample.insert($0, "kept too") } == 2)
+        #expect(try await database.read { try Sample.labels($0) } == ["kept", "kept too"])
+    }
+
+    /// Nobody is left in doubt: the server is asked what became of the transaction, and who waits for its changes is told.
+    @Test func commitWhoseAnswerIsLostIsLookedUp() async throws {
+        let place = try TestBackend.postgres.fresh(), relay = try Relay(place.location)
+        let database = try Database.open(relay.location, migrations: Sample.migrations)
+        defer { database.close() }
+        let told = Record<CommitInfo>(), actions = Record<String>()
+        database.onCommit { told.add($0) }
+        let write: @Sendable (String) async throws -> Int64 = { label in
+            try await database.write { tx in
+                tx.touch(.room(label))
+                tx.afterCommit { actions.add(label) }
+                return try Sample.insert(tx, label)
+            }
+        }
+        relay.cut(.afterCommit)
+        #expect(try await write("kept") == 1)
+        relay.cut(.beforeCommit)
+        let error = await #expect(throws: StoreError.self) { try await write("lost") }
+        guard case .unavailable = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        #expect(try await write("kept too") == 2)
+        #expect(told.all.map(\.keys) == [[.room("kept")], [.room("kept too")]])
+        #expect(told.all.map(\.position) == [1, 2] && actions.all == ["kept", "kept too"])
         #expect(try await database.read { try Sample.labels($0) } == ["kept", "kept too"])
     }
 

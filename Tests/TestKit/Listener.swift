@@ -2,12 +2,12 @@ import Glibc
 import Store
 
 /// A socket that listens on a free loopback port, with a thread a connection. It ends with its last reference.
-final class Listener: Sendable {
-    let port: Int
+package final class Listener: Sendable {
+    package let port: Int
     private let descriptor: Int32
 
     /// - Parameter serve: speaks with one client, on a thread of its own; the connection is closed when it returns.
-    init(_ serve: @escaping @Sendable (Int32) -> Void) throws {
+    package init(_ serve: @escaping @Sendable (Int32) -> Void) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard listener >= 0 else { throw TestFailure("no socket: \(errno)") }
         descriptor = listener

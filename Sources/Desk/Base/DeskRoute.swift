@@ -125,8 +125,8 @@ enum Problems {
             let problem = DeskError(error)
             if problem.code == .failed { c.log.error("request failed", metadata: ["http.route": "\(route)", "error": "\(error)"]) }
             return problem.response(language: language)
-        } catch let error as StoreError {
-            if case .invalidText = error {
+        } catch let error as any MachineError {
+            if case .invalidText? = error as? StoreError {
                 return DeskError(.invalid, en: "The text contains a NUL character.", fr: "Le texte contient un caractère nul.").response(language: language)
             }
             c.log.error("storage failed", metadata: ["http.route": "\(route)", "error": "\(error)"])

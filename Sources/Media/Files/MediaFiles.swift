@@ -1,14 +1,17 @@
 import Glibc
 import MatrixCore
+package import ServerKit
 
-/// A call of the file system that failed. The edge logs it and answers 500.
-package struct FileError: Error, CustomStringConvertible {
+/// A call of the file system that failed.
+package struct FileError: MachineError, CustomStringConvertible {
     package let operation: String
     package let path: String
     package let code: Int32
     package init(_ operation: String, _ path: String, code: Int32 = errno) {
         self.operation = operation; self.path = path; self.code = code
     }
+    /// A full or failing disk and a lack of descriptors or memory may end; a missing file or right stays away.
+    package var isTemporary: Bool { [ENOSPC, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, EAGAIN].contains(code) }
     package var description: String { "\(operation) \(path): \(String(cString: strerror(code)))" }
 }
 

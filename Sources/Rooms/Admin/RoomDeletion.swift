@@ -200,7 +200,7 @@ final class RoomDeletions: Sendable {
                     }
                 }
             }
-        } catch let error as StoreError where error.isTemporary || error == .closed {
+        } catch let error as StoreError where error.isTemporary {
             throw error
         } catch let error where error is StoreError || error is MatrixError || error is RoomDamage {
             c.log.error("a room was not deleted", metadata: ["deletion": "\(id)", "error": "\(error)"])

@@ -1,10 +1,17 @@
 package import MatrixCore
+package import Store
 
 /// An error that has a place on the wire. Slices throw enums of their own that conform; `Route` is the single place
 /// where one becomes a response. Anything else that is thrown is a 500, logged once at the edge.
 package protocol WireError: Error {
     func response(language: String) -> Response
 }
+
+/// Something that the machine could not do, whatever was asked: logged once at the edge, and answered 503 when trying again later can help.
+package protocol MachineError: Error {
+    var isTemporary: Bool { get }
+}
+extension StoreError: MachineError {}
 
 /// The form of errors below a path, for what is refused before a route has its say: an unknown address, a body that is too large.
 package struct ErrorForm: Sendable {
@@ -52,5 +59,9 @@ package struct MatrixError: WireError, Hashable {
         .init(429, "M_LIMIT_EXCEEDED", "Too many requests. Try again later.", extra: ["retry_after_ms": .int(milliseconds)])
     }
     package static func overloaded() -> MatrixError { .init(503, "M_UNKNOWN", "The server is busy. Try again in a moment.", extra: ["retry_after_ms": 1000]) }
+    /// The disk or the database does not do its work. Whoever has a transaction id tries again under it.
+    package static func storageFails() -> MatrixError {
+        .init(503, "M_UNKNOWN", "The server cannot reach or keep its data at the moment. Try again later.", extra: ["retry_after_ms": 1000])
+    }
     package static func internalError() -> MatrixError { .init(500, "M_UNKNOWN", "Internal server error.") }
 }

@@ -1,5 +1,5 @@
 package import MatrixCore
-package import Store
+import Store
 package import Logging
 
 /// Finds the route of a request, decides who may call it, and turns every error into its response.
@@ -119,8 +119,8 @@ package struct Router: Sendable {
             return try await route.handler(request, context)
         } catch let error as any WireError {
             return error.response(language: request.language)
-        } catch let error as StoreError {
-            return storeFailure(error, route, request, context)
+        } catch let error as any MachineError {
+            return failure(error, route, request, context)
         } catch is CancellationError {
             return MatrixError.overloaded().response(language: request.language)
         } catch {
@@ -140,13 +140,13 @@ package struct Router: Sendable {
         return session
     }
 
-    private func storeFailure(_ error: StoreError, _ route: Route, _ request: Request, _ context: Context) -> Response {
-        if case .invalidText = error {
+    private func failure(_ error: any MachineError, _ route: Route, _ request: Request, _ context: Context) -> Response {
+        if case .invalidText? = error as? StoreError {
             return MatrixError.invalidParam("The text contains a NUL character.").response(language: request.language)
         }
         context.log.error("storage failed", metadata: ["http.route": "\(route.method.rawValue) \(route.path)", "error": "\(error)"])
-        if case .overloaded = error { return MatrixError.overloaded().response(language: request.language) }
-        return MatrixError.internalError().response(language: request.language)
+        if case .overloaded? = error as? StoreError { return MatrixError.overloaded().response(language: request.language) }
+        return (error.isTemporary ? MatrixError.storageFails() : .internalError()).response(language: request.language)
     }
 }
 

@@ -107,7 +107,7 @@ package final class PostgresClaim: Sendable {
                     pause = 100
                 } catch {
                     // The database does not answer: the writer's errors say so already.
-                    pause = min(pause * 2, 5_000)
+                    pause = min(pause * 2, 1_000)
                 }
                 if waits(on: nil, milliseconds: pause) { return false }
             }

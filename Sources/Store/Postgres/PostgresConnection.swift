@@ -10,10 +10,12 @@ final class PostgresConnection: Connection {
     private var pause: Int64 = 0
     /// Whether the savepoint of the closure before is still to be released.
     private var releasesFirst = false
+    /// The server's number of the write transaction, by which it knows what became of it.
+    private var transaction = ""
 
     private static let maximumStatements = 400
     private static let firstPause: Int64 = 100_000
-    private static let longestPause: Int64 = 5_000_000
+    private static let longestPause: Int64 = 1_000_000
 
     init(_ address: PostgresAddress) throws(StoreError) {
         self.address = address
@@ -90,7 +92,9 @@ final class PostgresConnection: Connection {
 
     /// The lock of the position's row makes writers take turns, in this process and in all others.
     func beginWrite() throws(StoreError) -> Int64 {
-        try begin("BEGIN; \(PositionSQL.read) FOR UPDATE")
+        let result = try begin("BEGIN; SELECT position, pg_current_xact_id() FROM change_position WHERE id = 1 FOR UPDATE")
+        transaction = result.count > 0 ? PQgetvalue(result.pointer, 0, 1).map { String(cString: $0) } ?? "" : ""
+        return Self.firstInt(result)
     }
 
     func beginRead() throws(StoreError) {
@@ -98,7 +102,7 @@ final class PostgresConnection: Connection {
     }
 
     /// Nothing was done yet, so a connection that turns out to be lost is simply made anew.
-    private func begin(_ sql: String) throws(StoreError) -> Int64 {
+    private func begin(_ sql: String) throws(StoreError) -> PostgresResult {
         releasesFirst = false
         if isLost { try connect() }
         do {
@@ -128,6 +132,19 @@ final class PostgresConnection: Connection {
         }
     }
 
+    func wasKept() throws(StoreError) -> Bool {
+        if isLost { try connect() }
+        do throws(StoreError) {
+            let status = try simple("SELECT CASE pg_xact_status('\(transaction)') WHEN 'committed' THEN 1 WHEN 'aborted' THEN 0 ELSE 2 END")
+            guard Self.firstInt(status) < 2 else { throw .busy("the transaction has not ended yet") }
+            return Self.firstInt(status) == 1
+        } catch {
+            // A number that a server no longer knows after a crash belongs to a transaction of which nothing was written.
+            if case .constraint = error { return false }
+            throw error
+        }
+    }
+
     func rollBack() {
         guard isInTransaction else { return }
         // If this fails the connection is lost, and the server ends the transaction itself.
@@ -153,9 +170,13 @@ final class PostgresConnection: Connection {
 
     func execute(_ sql: String) throws(StoreError) { _ = try simple(sql) }
 
-    /// Runs statements in one round trip; gives the number in the first field of the last result, if it has one.
-    private func simple(_ sql: String) throws(StoreError) -> Int64 {
-        let result = try checked(PQexec(connection, sql), sql: sql)
+    /// Runs statements in one round trip; gives the last result, as text.
+    private func simple(_ sql: String) throws(StoreError) -> PostgresResult {
+        try checked(PQexec(connection, sql), sql: sql)
+    }
+
+    /// The number in the first field, if there is one.
+    private static func firstInt(_ result: PostgresResult) -> Int64 {
         guard result.count > 0, let text = PQgetvalue(result.pointer, 0, 0) else { return 0 }
         return Int64(String(cString: text)) ?? 0
     }

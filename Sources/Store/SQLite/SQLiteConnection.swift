@@ -79,6 +79,9 @@ final class SQLiteConnection: Connection {
         _ = try run("COMMIT")
     }
 
+    /// There is no connection that could be lost: an error of COMMIT is a transaction that was not kept.
+    func wasKept() throws(StoreError) -> Bool { false }
+
     func savepoint(_ depth: Int) throws(StoreError) { _ = try run("SAVEPOINT s\(depth)") }
     func release(_ depth: Int) throws(StoreError) { _ = try run("RELEASE s\(depth)") }
 

@@ -5,6 +5,11 @@ import TestKit
 import Testing
 
 @Suite struct MediaFilesTests {
+    @Test(arguments: [(ENOSPC, true), (EIO, true), (EMFILE, true), (ENOENT, false), (EACCES, false), (EROFS, false)])
+    func aDiskThatFailsMayWorkLater(code: Int32, isTemporary: Bool) {
+        #expect(FileError("write", "x", code: code).isTemporary == isTemporary)
+    }
+
     @Test func aFileIsPlacedUnderItsHash() throws {
         let root = try temporaryDirectory()
         defer { removeDirectory(root) }
