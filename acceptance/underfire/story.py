@@ -11,7 +11,6 @@ import pathlib
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 import uuid
@@ -31,7 +30,6 @@ from .wire import Flight, Proxy, Wire
 SENDERS = 4
 GROUP = 12
 """Faults that end nothing are checked after so many of one kind."""
-WHAT = ("messages", "receipts", "uploads", "notes", "assignments", "to_device", "pushes", "told")
 
 
 @dataclasses.dataclass
@@ -259,7 +257,6 @@ class Story:
         self.acts.append(act)
         crowd, watcher, customers = await asyncio.to_thread(self._people, act)
         port = self.proxy.port
-        context = (port,)
         self.watcher, self.crowd = watcher, crowd
         self.direct = Wire(self.server.port)
 
@@ -272,10 +269,10 @@ class Story:
             Agent(act, self.agents, *joins(self.anna)),
             Customer(act, *joins(customers[1])),
         ]
-        self.classic = Classic(*context, watcher.token, self.flight)
-        self.second = Classic(*context, crowd[0].token, self.flight)
-        self.sliding = [Sliding(*context, person.token, self.flight) for person in (watcher, crowd[1])]
-        self.console = Console(*context, self.anna.token, self.flight)
+        self.classic = Classic(port, watcher.token, self.flight)
+        self.second = Classic(port, crowd[0].token, self.flight)
+        self.sliding = [Sliding(port, person.token, self.flight) for person in (watcher, crowd[1])]
+        self.console = Console(port, self.anna.token, self.flight)
         self.followers = [self.classic, self.second, *self.sliding, self.console]
         for follower in self.followers[:-1]:
             await follower.settle()

@@ -110,7 +110,7 @@ class Link:
         self.waits = False                      # the client has asked and not heard everything
         self.cut: tuple[bool, int, str] | None = None
         self.was_cut: asyncio.Future | None = None
-        self.early = b""                        # what came before the server was reached
+        self.reached, self.early = False, b""   # what came before the server was reached
         self.over = False
 
     async def reach(self) -> None:
@@ -123,15 +123,15 @@ class Link:
             self.server.transport.abort()
             return
         self.proxy.links.add(self)
-        early, self.early = self.early, b""
-        if early:
-            self.passes(self.client, early)
+        self.reached = True
+        if self.early:
+            self.passes(self.client, self.early)
 
     def passes(self, side: _Side, data: bytes) -> None:
         other = self.server if side.is_client else self.client
         if self.over:
             return
-        if other.transport is None:
+        if not self.reached:
             self.early += data
             return
         self.waits = side.is_client

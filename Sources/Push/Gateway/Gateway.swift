@@ -14,6 +14,17 @@ final class Gateway: Sendable {
         var users: Set<UserID> = []
         /// Pushers that failed, and when they try again.
         var retries: [Int64: Int64] = [:]
+        /// The latest time that was seen, and pushers that try again at once since the clock was set back: their time may be hours away now.
+        var seen: Int64 = 0
+        var unpaused: Set<Int64> = []
+
+        mutating func look(_ now: Int64) {
+            if now < seen - 1000 {
+                unpaused.formUnion(retries.keys)
+                for number in retries.keys { retries[number] = now }
+            }
+            seen = now
+        }
     }
     private let state = Mutex(State())
     private let watch: Watch
@@ -31,7 +42,12 @@ final class Gateway: Sendable {
         }
     }
 
-    func hasWork(_ now: Int64) -> Bool { state.withLock { !$0.users.isEmpty || $0.retries.values.contains { $0 <= now } } }
+    func hasWork(_ now: Int64) -> Bool {
+        state.withLock { state in
+            state.look(now)
+            return !state.users.isEmpty || state.retries.values.contains { $0 <= now }
+        }
+    }
 
     private enum Outcome: Sendable { case finished(Int64), tick }
 
@@ -72,6 +88,7 @@ final class Gateway: Sendable {
     private func due(_ c: Context) async throws -> [Int64] {
         let now = c.clock.now
         let (users, retries) = state.withLock { state in
+            state.look(now)
             let users = state.users, retries = state.retries.filter { $0.value <= now }.map(\.key)
             state.users = []
             for number in retries { state.retries[number] = nil }
@@ -124,7 +141,7 @@ final class Gateway: Sendable {
     private func step(_ c: Context, _ tx: ReadTx, _ number: Int64) throws -> Step {
         guard let pusher = try Pushers.pusher(tx, number) else { return .nothing }
         let now = c.clock.now, snapshot = try tx.position
-        if pusher.retryAt > now { return .later(pusher.retryAt) }
+        if pusher.retryAt > now, state.withLock({ $0.unpaused.remove(number) == nil }) { return .later(pusher.retryAt) }
         var through = pusher.sentPosition, hasMore = true
         while hasMore {
             let batch = try Pushers.waiting(tx, user: pusher.user, after: through, limit: 50)

@@ -124,6 +124,28 @@ import Testing
         #expect(gateway.told.count == 6)
     }
 
+    /// What was to be tried again in a second is not tried again three hours later.
+    @Test func aClockThatIsSetBackMakesNobodyWait() async throws {
+        let healthy = Mutex(false)
+        let gateway = try LocalServer { _ in healthy.withLock { $0 } ? .init() : .init(502) }
+        let flat = try await Flat(), alice = flat.alice, bob = flat.bob
+        let room = try await flat.room(alice, bob)
+        try await flat.pusher(gateway.url, as: bob)
+        for text in ["one", "two"] { try await flat.say(text, in: room, as: alice) }
+        try await flat.deliver()
+        #expect(gateway.told == ["one"])
+        flat.app.clock.advance(-3 * 3_600_000)
+        #expect(flat.push.gateway.hasWork(flat.app.clock.now))
+        try await flat.deliver()
+        #expect(gateway.told == ["one", "one"])
+        healthy.withLock { $0 = true }
+        try await flat.deliver()
+        #expect(gateway.told == ["one", "one"])   // it failed again: a second from now
+        flat.app.clock.advance(2_000)
+        try await flat.deliver()
+        #expect(gateway.told == ["one", "one", "one", "two"])
+    }
+
     @Test func aDeadGatewayHoldsNobodyUp() async throws {
         let dead = try LocalServer { _ in .hangUp }, alive = try LocalServer(), slow = try LocalServer { _ in .init(delay: 400) }
         let flat = try await Flat(), alice = flat.alice, bob = flat.bob
