@@ -19,7 +19,7 @@ from underfire.story import Story  # noqa: E402
 
 def one(arguments, database: str) -> int:
     began = time.monotonic()
-    story = Story(database, arguments.seed, arguments.faults, arguments.kinds, arguments.act,
+    story = Story(database, arguments.seed, arguments.faults, arguments.kinds, arguments.act, minutes=arguments.minutes,
                   say=lambda text: print(f"{time.monotonic() - began:6.0f} s  {database}: {text}", flush=True))
     asyncio.run(story.run())
     print(table(story), flush=True)
@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both", help="both: half of the faults each, side by side (both)")
     parser.add_argument("--kinds", nargs="+", metavar="KIND", help="only these: " + ", ".join(f"'{kind.name}'" for kind in KINDS))
     parser.add_argument("--act", type=int, default=250, help="new people and rooms after so many faults (250)")
+    parser.add_argument("--minutes", type=float, default=0, help="end after so long with what was injected by then (no limit)")
     parser.add_argument("--json", help="write a report to this file (with 'both': two files, the database before the last dot)")
     arguments = parser.parse_args()
     for name in arguments.kinds or []:
@@ -45,7 +46,7 @@ def main() -> int:
     report = pathlib.Path(arguments.json) if arguments.json else None
     runs = []
     for database in ("sqlite", "postgres"):
-        command = [sys.executable, __file__, "--database", database, "--seed", str(arguments.seed), "--faults", str(arguments.faults // 2), "--act", str(arguments.act)]
+        command = [sys.executable, __file__, "--database", database, "--seed", str(arguments.seed), "--faults", str(arguments.faults // 2), "--act", str(arguments.act), "--minutes", str(arguments.minutes)]
         if arguments.kinds:
             command += ["--kinds", *arguments.kinds]
         if report:

@@ -50,7 +50,9 @@ class Row:
 
 
 class Story:
-    def __init__(self, database: str, seed: int, faults: int, kinds: list[str] | None = None, act: int = 250, pace: float = 0.02, say=lambda text: None):
+    def __init__(self, database: str, seed: int, faults: int, kinds: list[str] | None = None, act: int = 250, pace: float = 0.02, minutes: float = 0,
+                 say=lambda text: None):
+        self.minutes = minutes
         self.database, self.seed, self.faults, self.act_length, self.pace, self.say = database, seed, faults, act, pace, say
         self.kinds = [kind for kind in KINDS if getattr(kind, database) and (not kinds or kind.name in kinds)]
         self.rows: dict[str, Row] = {kind.name: Row() for kind in self.kinds}
@@ -139,7 +141,7 @@ class Story:
         wanted = sum(size for _, size in groups)
         retries = 0
         act_end = 0
-        while groups:
+        while groups and not (self.minutes and time.monotonic() - began > self.minutes * 60):
             if done >= act_end:
                 if self.acts:
                     await self._end_act()
