@@ -1,7 +1,7 @@
 # `make help` prints what each target does. Every target installs what it misses first and can be run again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build web demo test test-swift test-web test-acceptance crash bench bench-peers clean
+.PHONY: help setup build web demo test test-swift test-web test-acceptance crash bench bench-peers fuzz licences clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,5 +40,11 @@ bench: ## Measure throughput, latency, CPU and memory of a release build against
 bench-peers: ## Run the same works on Synapse, ejabberd and prosody beside it and print the ratios (an hour; ARGS="--quick" for minutes)
 	@scripts/setup.sh peers && scripts/build.sh release && bench/peers.py $(ARGS)
 
+fuzz: ## Hunt for inputs that break a parser, by libFuzzer (an hour or more; ARGS="--target json --runs 10000000", --help for the rest)
+	@scripts/setup.sh demo && scripts/fuzz.sh $(ARGS)
+
+licences: ## Write docs/LICENCES.md: what it is made of and tested with, and whether the licences go together
+	@scripts/setup.sh test && scripts/build.sh debug && scripts/licences.py
+
 clean: ## Remove everything that was built (not the installed packages)
-	rm -rf .build .venv .venv-bridges .venv-peers web/dist bench/results bench/msgbench/msgbench acceptance/out
+	rm -rf .build .build-fuzz .build-fuzz-address .venv .venv-bridges .venv-peers web/dist bench/results bench/msgbench/msgbench acceptance/out

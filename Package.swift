@@ -1,12 +1,15 @@
 // swift-tools-version:6.2
 import PackageDescription
 
+/// `scripts/fuzz.sh` sets it to the directory of the compiler's runtime libraries, and builds into a directory of its own.
+let fuzzing = Context.environment["COMPTOIR_FUZZ_RUNTIME"]
+
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
-]
+] + (fuzzing == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])])
 
 /// A wall of the house. Which target may import which is decided here, and checked once more, file by file, by TidyTests.
 func wall(_ name: String, _ needs: [Target.Dependency] = []) -> Target {
@@ -64,5 +67,17 @@ let package = Package(
         .testTarget(name: "AppTests", dependencies: base + ["App", "TestKit", .product(name: "Logging", package: "swift-log")],
             exclude: ["Operations/Formats"], swiftSettings: strict),
         tests("TidyTests", []),
-    ]
+
+        .target(name: "FuzzTargets", dependencies: base + ["Accounts", "Rooms", "Media", "Push", "Desk", "AppService", "App"], path: "Tests/FuzzTargets", swiftSettings: strict),
+        tests("FuzzTests", base + ["FuzzTargets", "TestKit"]),
+    ] + fuzzer
 )
+
+/// The executable that libFuzzer drives: there only while `scripts/fuzz.sh` builds.
+var fuzzer: [Target] {
+    guard let runtime = fuzzing else { return [] }
+    return [
+        .executableTarget(name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Driver", swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["\(runtime)/libclang_rt.fuzzer_no_main-x86_64.a", "-lstdc++", "-lm"])]),
+    ]
+}

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 
+import httpx
 import pytest
 
 from server import Server
@@ -157,3 +158,53 @@ def test_answers_that_nobody_fetches_hold_up_further_requests(shared_server):
         assert sent < 60_000_000, "the server read on and on"
         wire.socket.close()
     assert shared_server.memory() - before < 30 << 20
+
+
+@pytest.mark.parametrize("head", [
+    b"X-A: " + b"a" * 200_000 + b"\r\n",                                  # one long header
+    b"".join(b"X-%d: %s\r\n" % (n, b"b" * 100) for n in range(2000)),      # many headers
+    b"Cookie: a=b\r\n" * 20_000,
+], ids=["long", "many", "same"])
+def test_headers_are_not_collected_without_end(shared_server, head):
+    before = shared_server.memory()
+    with socket.create_connection(("127.0.0.1", shared_server.port), timeout=15) as s:
+        answer = b""
+        try:
+            s.sendall(b"GET /_matrix/client/versions HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n")
+        except OSError:
+            pass    # it does not want to hear the rest
+        try:
+            while piece := s.recv(65_536):
+                answer += piece
+        except OSError:
+            pass
+    assert b" 200 " not in answer.split(b"\r\n")[0], answer[:200]
+    assert shared_server.memory() - before < 20 << 20
+    assert httpx.get(shared_server.base + "/_matrix/client/versions").status_code == 200
+
+
+def test_an_address_has_only_so_many_connections():
+    """Nobody takes the connections of all others. This machine itself is not counted; 127.0.0.2 stands for somebody else."""
+    with Server(config="connections_per_address = 20\n") as server:
+        def connect(source: str) -> socket.socket:
+            s = socket.create_connection(("127.0.0.1", server.port), timeout=10, source_address=(source, 0))
+            s.sendall(b"GET /_matrix/client/versions HTTP/1.1\r\nHost: x\r\n\r\n")
+            return s
+
+        def answers(s: socket.socket) -> bool:
+            try:
+                return s.recv(65_536).startswith(b"HTTP/1.1 200")
+            except OSError:
+                return False
+
+        held = [connect("127.0.0.2") for _ in range(20)]
+        assert all(answers(s) for s in held)
+        assert not any(answers(connect("127.0.0.2")) for _ in range(5))
+        assert answers(connect("127.0.0.3")) and all(answers(connect("127.0.0.1")) for _ in range(40))
+        # Those that end make room.
+        for s in held[:5]:
+            s.close()
+        deadline = time.monotonic() + 10
+        while not answers(connect("127.0.0.2")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

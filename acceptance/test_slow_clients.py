@@ -36,6 +36,10 @@ def test_slow_senders_do_not_hold_others_up_and_are_dropped(server):
         s.send(b"PUT /_matrix/client/v3/rooms/%s/send/m.room.message/s%d HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
                b"Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n{" % (room.encode(), n, token))
         slow[s] = b" "
+    for _ in range(EACH):     # an upload of somebody who is signed in, byte by byte
+        s = connect(server)
+        s.send(b"POST /_matrix/media/v3/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 5000000\r\n\r\n" % token)
+        slow[s] = b"u"
     for _ in range(EACH):     # nothing at all
         slow[connect(server)] = b""
 

@@ -156,8 +156,8 @@ package enum FileNames {
             }
         }
         while let first = text.first, first == " " || first == "." { text.removeFirst() }
-        while let last = text.last, last == " " || last == "." { text.removeLast() }
         while text.utf8.count > 200 { text.removeLast() }
+        while let last = text.last, last == " " || last == "." { text.removeLast() }
         return text.isEmpty ? nil : text
     }
 

@@ -45,9 +45,12 @@ enum CASAnswer {
         while let open = rest.firstIndex(of: "<") {
             rest = rest[rest.index(after: open)...]
             if rest.hasPrefix("!--") {
-                let inside = String(rest)
-                guard let end = inside.range(of: "-->") else { return nil }
-                rest = inside[end.upperBound...]
+                rest = rest.dropFirst(3)
+                while !rest.hasPrefix("-->") {
+                    guard let next = rest.dropFirst().firstIndex(of: "-") else { return nil }
+                    rest = rest[next...]
+                }
+                rest = rest.dropFirst(3)
                 continue
             }
             guard let close = rest.firstIndex(of: ">") else { return nil }

@@ -18,6 +18,11 @@ enum SSORules {
               !["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem"].contains(scheme) else {
             throw .invalidParam("'redirectUrl' has a scheme that is not allowed.")
         }
+        // A browser takes `https:evil.example` for `https://evil.example`; nobody else does, and so nobody could say where it leads.
+        if scheme == "https" || scheme == "http" {
+            let rest = text[text.index(after: colon)...]
+            guard rest.hasPrefix("//"), let host = rest.dropFirst(2).first, !"/?#@:".contains(host) else { throw .invalidParam("'redirectUrl' is not an address.") }
+        }
         return text
     }
     private static func isScheme(_ byte: UInt8) -> Bool {
@@ -38,10 +43,11 @@ enum SSORules {
 
     /// What a person is shown of an address: scheme and host of a web address, the scheme of an app.
     static func place(_ url: String) -> String {
-        guard let end = url.range(of: "://") else { return String(url.prefix { $0 != ":" }) + ":" }
-        let rest = url[end.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" && $0 != "\\" }
-        let host = rest.split(separator: "@", omittingEmptySubsequences: false).last ?? rest
-        return String(url[..<end.upperBound]) + host
+        let scheme = url.prefix { $0 != ":" } + ":", rest = url.dropFirst(scheme.count)
+        guard rest.hasPrefix("//") else { return String(scheme) }
+        let authority = rest.dropFirst(2).prefix { $0 != "/" && $0 != "?" && $0 != "#" && $0 != "\\" }
+        let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? authority
+        return scheme + "//" + host
     }
 
     static func withToken(_ url: String, _ token: String) -> String {

@@ -42,8 +42,13 @@ enum Sessions {
         case .expired: throw MatrixError.unknownToken(softLogout: true)
         case .unknown: break
         }
+        // Who is signed in does not come to here; an address that guesses waits before it is looked again.
+        try c.limiter.check(.unknownToken, who: request.remote, now: now)
         let generation = accounts.cache.generation
-        guard let row = try await c.db.read({ tx in try SessionStore.token(tx, hash) }) else { throw MatrixError.unknownToken() }
+        guard let row = try await c.db.read({ tx in try SessionStore.token(tx, hash) }) else {
+            try c.limiter.take(.unknownToken, who: request.remote, now: now)
+            throw MatrixError.unknownToken()
+        }
         if row.isDeactivated { throw MatrixError.userDeactivated() }
         if row.isLocked {
             guard request.isLogout else { throw MatrixError.userLocked() }

@@ -31,7 +31,8 @@ extension Accounts {
         guard c.config.smtpURL != nil else { throw MatrixError.mediumNotSupported("This server sends no mail.") }
         if purpose == .register { _ = try await registrationFlows(c) }
         let id = ThirdPartyID(medium: "email", address: address), now = c.clock.now, since = now - ThirdPartyRules.lifetime
-        let link = req.publicURL(c) + Self.confirmPath, language = req.language
+        // Never the Host header: whoever asks for somebody else's mail would choose where its link leads.
+        let link = (c.config.publicURL ?? "http://\(c.config.listenHost):\(c.config.listenPort)") + Self.confirmPath, language = req.language
         let (owner, known) = try await c.db.read { tx in
             (try ThirdPartyStore.user(tx, id), try ThirdPartyStore.session(tx, secret: secret, purpose, id, since: since))
         }

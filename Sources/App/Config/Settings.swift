@@ -88,6 +88,9 @@ package struct Setting: Sendable {
             let addresses = list(text) ?? []
             return addresses.allSatisfy { $0.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) || $0 == 46 || $0 == 58 } } ? addresses : nil
         },
+        Setting("connections_per_address", "connectionsPerAddress", \.connectionsPerAddress, example: "1000",
+                "Connections that one address (of IPv6: one network) may have at a time; this machine itself and trusted proxies may have any number.",
+                expected: "a number from 10 to 50000") { text in Int(text).flatMap { (10...50_000).contains($0) ? $0 : nil } },
         flag("public_rooms_without_auth", "publicRoomsWithoutAuth", \.publicRoomsWithoutAuth, "Public rooms may be listed without signing in."),
         flag("forget_upon_leave", "forgetUponLeave", \.forgetUponLeave, "A user who leaves a room forgets it at once."),
         Setting("retention_min", "retentionMin", \.retentionMin, example: "1d",

@@ -17,6 +17,8 @@ final class HTTPConnection: ChannelInboundHandler {
 
     /// A request must be complete after so long (a streamed one must make progress).
     static let requestTimeout = TimeAmount.seconds(30)
+    /// A streamed body may be slower than this for half a minute in all.
+    static let leastBytesPerSecond: Int64 = 1024
     static let keepAliveTimeout = TimeAmount.seconds(120)
     /// An answer that its client does not fetch any more ends the connection after so long. The system counts: it knows what has arrived.
     static let deliveryTimeout = TimeAmount.seconds(120)
@@ -53,6 +55,10 @@ final class HTTPConnection: ChannelInboundHandler {
     private var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
     private var rings = NIODeadline.distantFuture
+    /// Whose connections are counted, this one among them.
+    private var network: String?
+    /// When a streamed body began, and how much of it has come.
+    private var streamed = (since: NIODeadline.now(), bytes: Int64(0))
 
     init(shared: HTTPServer.Shared) { self.shared = shared }
 
@@ -63,11 +69,17 @@ final class HTTPConnection: ChannelInboundHandler {
         let open = shared.connections.add(1, ordering: .relaxed).newValue
         shared.context.metrics.add(.httpOpenConnections)
         if open > shared.maxConnections { context.close(promise: nil); return }
+        if let peer = shared.network(of: context.remoteAddress?.ipAddress) {
+            guard shared.enter(peer) else { context.close(promise: nil); return }
+            network = peer
+        }
         arm(Self.requestTimeout)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         shared.connections.subtract(1, ordering: .relaxed)
+        if let network { shared.leave(network) }
+        network = nil
         shared.context.metrics.add(.httpOpenConnections, -1)
         timer?.cancel()
         timer = nil
@@ -147,7 +159,10 @@ final class HTTPConnection: ChannelInboundHandler {
                 request.body.append(contentsOf: buffer.readableBytesView)
                 state = .collecting(request, rawPath, route, params: params, max: max)
             case .streaming(let pipe):
-                arm(Self.requestTimeout)
+                streamed.bytes += Int64(buffer.readableBytes)
+                // What comes by single bytes may not go on for ever.
+                let latest = streamed.since + Self.requestTimeout + .seconds(streamed.bytes / Self.leastBytesPerSecond)
+                arm(min(Self.requestTimeout, max(latest - .now(), .zero)))
                 pipe.push(Array(buffer.readableBytesView))
             case .idle, .answering, .closing: break
             }
@@ -203,6 +218,7 @@ final class HTTPConnection: ChannelInboundHandler {
             request.stream = pipe
             self.pipe = pipe
             state = .streaming(pipe)
+            streamed = (.now(), 0)
             run(context, request, rawPath, route, params)
         }
     }

@@ -33,7 +33,29 @@ package final class HTTPServer: Sendable {
         let inFlight = Atomic(0)
         let maxConnections = 50_000
         let connections = Atomic(0)
+        /// Open connections of each network that is counted.
+        private let byNetwork = Mutex<[String: Int]>([:])
         init(router: Router, context: Context) { self.router = router; self.context = context }
+
+        /// The network of a peer of whom only so many connections are taken; nil for this machine, and for proxies, behind which there are many.
+        func network(of peer: String?) -> String? {
+            guard let peer, peer != "127.0.0.1", peer != "::1", !context.config.trustedProxies.contains(peer) else { return nil }
+            return RateLimiter.network(peer)
+        }
+        /// False when the network has as many as it may have.
+        func enter(_ network: String) -> Bool {
+            byNetwork.withLock { open in
+                guard open[network, default: 0] < context.config.connectionsPerAddress else { return false }
+                open[network, default: 0] += 1
+                return true
+            }
+        }
+        func leave(_ network: String) {
+            byNetwork.withLock { open in
+                guard let count = open[network] else { return }
+                open[network] = count > 1 ? count - 1 : nil
+            }
+        }
     }
 
     /// Listens on `host:port` (0 takes a free port). Throws when the address is taken.

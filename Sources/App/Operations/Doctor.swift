@@ -52,6 +52,9 @@ package struct Doctor {
             (config.cheapPasswordHashing, "cheap_password_hashing"), (config.allowLoopbackEgress, "allow_loopback_egress"),
         ].filter(\.0).map(\.1)
         if risky.isEmpty { ok("No setting for tests is on.") } else { warn("On: \(risky.joined(separator: ", ")).", "These are for tests and demonstrations; turn them off on a server that people use.") }
+        if config.smtpURL != nil, config.publicURL == nil {
+            warn("Links in mails lead to the address that the server listens on.", "Set public_url to the address that people use.")
+        }
         if let url = config.publicURL, url.hasPrefix("http://"), !url.hasPrefix("http://127.0.0.1"), !url.hasPrefix("http://localhost") {
             warn("public_url is not encrypted (http://).", "Put a proxy with a certificate before the server (deploy/Caddyfile) and set public_url to its https:// address.")
         }

@@ -34,7 +34,7 @@ extension Widget {
         }
         let isKnown = if let resume { try await call.c.db.read { try lookUp($0, resume, now: call.c.clock.now) != nil } } else { false }
         // New visitors cost an account each: few per address.
-        if !isKnown, proved == nil { try call.c.limiter.take(.registration, who: "visitor " + call.request.remote, now: call.c.clock.now) }
+        if !isKnown, proved == nil { try call.c.limiter.take(.registration, who: "visitor " + RateLimiter.network(call.request.remote), now: call.c.clock.now) }
         let json = try await call.write { try open($0, inbox: inbox, resume: resume, proved: proved, language: language, page: page) }
         return .json(json)
     }

@@ -58,10 +58,22 @@ final class Thumbnailer: Sendable {
     }
 
     private static func make(_ files: MediaFiles, _ sha256: String, _ size: ThumbnailSize, temporary: String) throws -> Thumbnail {
+        let (bytes, isPNG) = try shrink(files.path(of: sha256), size, maxPixels: maxPixels)
+        let file = try IncomingFile(path: temporary)
+        defer { file.discard() }
+        try file.append([bytes])
+        _ = try file.finish()
+        let path = path(files, sha256, size, isPNG: isPNG)
+        try files.place(temporary, as: path)
+        return Thumbnail(path: path, size: Int64(bytes.count), isPNG: isPNG)
+    }
+
+    /// The smaller picture, as PNG or JPEG.
+    static func shrink(_ path: String, _ size: ThumbnailSize, maxPixels: Double) throws(Failure) -> (bytes: [UInt8], isPNG: Bool) {
         var bytes: UnsafeMutablePointer<UInt8>?
         var length = 0, isPNG: Int32 = 0
         var words = [CChar](repeating: 0, count: 512)
-        let status = comptoir_vips_thumbnail(files.path(of: sha256), Int32(size.width), Int32(size.height), size.isCrop ? 1 : 0, maxPixels,
+        let status = comptoir_vips_thumbnail(path, Int32(size.width), Int32(size.height), size.isCrop ? 1 : 0, maxPixels,
                                              &bytes, &length, &isPNG, &words, words.count)
         switch status {
         case Int32(COMPTOIR_VIPS_OK): break
@@ -71,13 +83,7 @@ final class Thumbnailer: Sendable {
         }
         guard let bytes else { throw Failure.failed("libvips gave no bytes") }
         defer { comptoir_vips_free(bytes) }
-        let file = try IncomingFile(path: temporary)
-        defer { file.discard() }
-        try file.append([Array(UnsafeBufferPointer(start: bytes, count: length))])
-        _ = try file.finish()
-        let path = path(files, sha256, size, isPNG: isPNG != 0)
-        try files.place(temporary, as: path)
-        return Thumbnail(path: path, size: Int64(length), isPNG: isPNG != 0)
+        return (Array(UnsafeBufferPointer(start: bytes, count: length)), isPNG != 0)
     }
 
     /// Width and height as shown; nil for what is no picture. Reads the header alone.

@@ -113,7 +113,6 @@ package struct Router: Sendable {
         var request = request
         request.params = params
         do {
-            // An address that guesses tokens is slowed down before the token is looked at.
             if route.auth != .none { request.session = try await authorise(route.auth, request, context) }
             try context.limiter.take(route.limit, user: request.session, remote: request.remote, now: context.clock.now)
             return try await route.handler(request, context)

@@ -30,7 +30,7 @@ package final class CurlOutbound: Outbound {
     }
 
     /// The host of a valid address. libcurl's own parser is asked, so that nobody reads the address in another way than it is used.
-    private static func host(_ url: String) throws -> String {
+    static func host(_ url: String) throws -> String {
         guard url.utf8.count <= 8192, url.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }), let parts = curl_url() else { throw OutboundError.invalidURL(url) }
         defer { curl_url_cleanup(parts) }
         guard curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK else { throw OutboundError.invalidURL(url) }

@@ -41,6 +41,8 @@ package struct Config: Sendable {
     package var unauthenticatedMedia = false
     /// Addresses of reverse proxies whose X-Forwarded-For is believed.
     package var trustedProxies: [String] = []
+    /// Connections that one address (of IPv6: one network) may have at a time; this machine itself and trusted proxies may have any number.
+    package var connectionsPerAddress = 1000
     /// Public rooms may be listed without signing in.
     package var publicRoomsWithoutAuth = true
     /// A user who leaves a room forgets it at once.

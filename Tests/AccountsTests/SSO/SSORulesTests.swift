@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: ["https://client?p=http%3A%2F%2Fserver", "http://localhost:1/x", "io.element.app:/callback", "element://x"])
     func appsAndPagesMayAskForAToken(_ url: String) throws { #expect(try SSORules.redirect(url) == url) }
 
-    @Test(arguments: ["", "/x", "javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:x", "https://a b", "https://a\n", "https://a\\@b", ":x", "1a:x"])
+    @Test(arguments: ["", "/x", "javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:x", "https://a b", "https://a\n", "https://a\\@b", ":x", "1a:x", "https:evil.example", "https:/evil.example", "https:///evil.example", "http:?://good.example", "https://"])
     func whatABrowserWouldRunIsRefused(_ url: String) { #expect(throws: MatrixError.self) { try SSORules.redirect(url) } }
 
     @Test(arguments: [
@@ -19,7 +19,7 @@ import Testing
         #expect(SSORules.isKnownClient(url, config, own: "https://own.example") == expected)
     }
 
-    @Test(arguments: [("https://a.example/x?y", "https://a.example"), ("https://good.example@evil.example/", "https://evil.example"), ("app:/x", "app:"), ("https://a.example", "https://a.example")])
+    @Test(arguments: [("https://a.example/x?y", "https://a.example"), ("https://good.example@evil.example/", "https://evil.example"), ("app:/x", "app:"), ("https://a.example", "https://a.example"), ("app:x?://good.example/", "app:")])
     func thePersonSeesTheTruePlace(_ url: String, _ expected: String) { #expect(SSORules.place(url) == expected) }
 
     @Test(arguments: [("https://a", "https://a?loginToken=T"), ("https://a?b=c", "https://a?b=c&loginToken=T"), ("https://a/?#/login", "https://a/?loginToken=T#/login"), ("app:/x#y", "app:/x?loginToken=T#y")])

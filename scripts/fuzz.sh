@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Hunts for inputs that break a parser, by libFuzzer. The targets are in Tests/FuzzTargets, what is kept of their inputs in Fuzz/Corpus.
+#
+#   scripts/fuzz.sh [--target NAME[,NAME...]] [--runs NUMBER] [--seconds NUMBER] [--address] [--keep]
+#
+#   --target   some of them (default: all, one after the other)
+#   --runs     executions of each (default: 10000000)
+#   --seconds  at most so long for each
+#   --address  with the address sanitizer: slower, finds what reads beside its memory
+#   --keep     afterwards put what adds coverage into Fuzz/Corpus/NAME/found.base64
+#
+# What hunts found so far waits in .build-fuzz/corpus, so that the next one goes on from there; .build-fuzz/counts has the
+# executions of each target. An input that breaks one lies in .build-fuzz/broken: mend the parser and put it into Fuzz/Corpus/NAME.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+targets='' runs=10000000 seconds=0 address='' keep=''
+while (($#)); do
+    case $1 in
+    --target) targets=${2//,/ }; shift 2 ;;
+    --runs) runs=$2; shift 2 ;;
+    --seconds) seconds=$2; shift 2 ;;
+    --address) address=1; shift ;;
+    --keep) keep=1; shift ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+done
+
+swift=$(dirname "$(readlink -f "$(command -v swiftc)")")
+runtime=$(find "$swift/../lib/clang" -name libclang_rt.fuzzer_no_main-x86_64.a -printf '%h\n' | head -n 1)
+[ -n "$runtime" ] || { echo "fuzz: error: this Swift has no libFuzzer (libclang_rt.fuzzer_no_main-x86_64.a)" >&2; exit 1; }
+
+scratch=.build-fuzz${address:+-address}
+home=.build-fuzz
+fuzz=$PWD/$scratch/release/fuzz
+echo "fuzz: building (the first time takes some minutes)"
+mkdir -p $home/corpus $home/broken $home/counts $home/logs
+COMPTOIR_FUZZ_RUNTIME=$(readlink -f "$runtime") swift build -c release --product fuzz --scratch-path "$scratch" -j "${JOBS:-$(nproc)}" \
+    ${address:+--sanitize address} >$home/logs/build.log 2>&1 || { grep -m 5 error: $home/logs/build.log >&2; echo "fuzz: error: it cannot be built, see $home/logs/build.log" >&2; exit 1; }
+# The backtracer would wait for ever beside the sanitizers.
+export SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0
+ulimit -c 0
+
+broken=0
+for target in ${targets:-$("$fuzz" list | cut -d ' ' -f 1)}; do
+    longest=$("$fuzz" list | awk -v t="$target" '$1 == t { print $2 }')
+    [ -n "$longest" ] || { echo "fuzz: there is no target named $target" >&2; exit 2; }
+    corpus=$home/corpus/$target
+    mkdir -p "$corpus"
+    python3 scripts/fuzz-corpus.py unpack "Fuzz/Corpus/$target" "$corpus"
+    words=$home/$target.words
+    "$fuzz" words "$target" >"$words"
+    [ -s "$words" ] || words=''
+    log=$home/logs/$target.log
+    began=$SECONDS
+    if "$fuzz" "$target" -runs="$runs" -max_total_time="$seconds" -max_len="$longest" -timeout=5 -rss_limit_mb=2048 ${words:+-dict="$words"} \
+        -print_final_stats=1 -artifact_prefix="$home/broken/$target-" "$corpus" >"$log" 2>&1; then verdict=held; else verdict=BROKEN broken=$((broken + 1)); fi
+    done=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
+    printf '%s\t%s\t%s\n' "${done:-0}" "${address:-0}" "$verdict" >>"$home/counts/$target"
+    printf '%-16s %-7s %12s executions %6s s %9s inputs\n' "$target" "$verdict" "${done:-?}" $((SECONDS - began)) "$(find "$corpus" -type f | wc -l)"
+    if [ $verdict = BROKEN ]; then grep -E "^$target: |ERROR|Fatal error|SUMMARY|Test unit" "$log" | head -n 6 || true; continue; fi
+    if [ -n "$keep" ]; then
+        rm -rf "$home/kept"
+        mkdir -p "$home/kept"
+        "$fuzz" "$target" -merge=1 -max_len="$longest" -timeout=5 "$home/kept" "Fuzz/Corpus/$target" "$corpus" >>"$log" 2>&1
+        python3 scripts/fuzz-corpus.py pack "$home/kept" "Fuzz/Corpus/$target"
+    fi
+done
+((broken == 0)) || { echo "fuzz: $broken targets are broken; the inputs are in $home/broken"; exit 1; }
