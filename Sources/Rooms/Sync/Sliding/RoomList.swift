@@ -53,8 +53,14 @@ struct RoomList: Sendable {
     private var tags: [RoomID: Set<String>]?
     private var joinedOnce: [Int64: (pos: Int64, was: Bool)] = [:]
 
-    /// What happened to the list of rooms.
+    /// Takes in what happened to the rooms. When that cannot be read to its end, the list begins anew: half of it would show rooms twice or not at all.
     mutating func refresh(_ c: Context, _ tx: ReadTx, _ user: UserID) throws {
+        do { try bringUpToDate(c, tx, user) } catch {
+            self = RoomList()
+            throw error
+        }
+    }
+    private mutating func bringUpToDate(_ c: Context, _ tx: ReadTx, _ user: UserID) throws {
         let now = try tx.position
         guard now != position else { return }
         let since = SyncToken(position: position, ephemeral: .max)

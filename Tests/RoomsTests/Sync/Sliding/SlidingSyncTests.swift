@@ -3,6 +3,7 @@ import MatrixCore
 @testable import Rooms
 import ServerKit
 import Store
+import Synchronization
 import TestKit
 import Testing
 
@@ -18,6 +19,21 @@ import Testing
     private func names(_ answer: JSON) -> Set<String> { Set((answer["rooms"]?.objectValue ?? [:]).keys) }
 
     // MARK: rooms
+
+    /// A database that fails in the middle leaves no room out of the list and none in it twice.
+    @Test func aListThatCannotBeReadBeginsAnew() async throws {
+        let town = try await Town(), c = town.app.context, user = town.ann.id
+        let (_, path) = try await town.room(of: town.ann, with: town.ben)
+        let empty = try await TestApp([])   // has a position and no rooms
+        let one = RoomLists().of(user), refresh: @Sendable (ReadTx) throws -> Void = { tx in try one.list.withLock { try $0.refresh(c, tx, user) } }
+        try c.db.readNow(refresh)
+        #expect(one.list.withLock { $0.entries.count == 1 && $0.order.count == 1 })
+        #expect(throws: StoreError.self) { try empty.context.db.readNow(refresh) }
+        #expect(one.list.withLock { $0.entries.isEmpty && $0.order.isEmpty && $0.position == -1 })
+        try await town.say("hello", path, as: town.ben)
+        try c.db.readNow(refresh)
+        #expect(one.list.withLock { $0.entries.count == 1 && $0.order.count == 1 })
+    }
 
     @Test func aNewRoomIsToldWholeAndThenOnlyWhatIsNew() async throws {
         let town = try await Town()
