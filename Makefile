@@ -47,4 +47,4 @@ licences: ## Write docs/LICENCES.md: what it is made of and tested with, and whe
 	@scripts/setup.sh test && scripts/build.sh debug && scripts/licences.py
 
 clean: ## Remove everything that was built (not the installed packages)
-	rm -rf .build .build-fuzz .build-fuzz-address .venv .venv-bridges .venv-peers web/dist bench/results bench/msgbench/msgbench acceptance/out
+	rm -rf .build .build-fuzz .venv .venv-bridges .venv-peers web/dist bench/results bench/msgbench/msgbench acceptance/out

@@ -78,6 +78,7 @@ var fuzzer: [Target] {
     guard let runtime = fuzzing else { return [] }
     return [
         .executableTarget(name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Driver", swiftSettings: strict,
-            linkerSettings: [.unsafeFlags(["\(runtime)/libclang_rt.fuzzer_no_main-x86_64.a", "-lstdc++", "-lm"])]),
+            linkerSettings: [.unsafeFlags(["\(runtime)/libclang_rt.fuzzer_no_main-x86_64.a", "-lstdc++", "-lm",
+                "-Xlinker", "--wrap=__sanitizer_cov_8bit_counters_init", "-Xlinker", "--wrap=__sanitizer_cov_pcs_init"])]),
     ]
 }

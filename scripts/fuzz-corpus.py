@@ -9,8 +9,8 @@ import hashlib
 import pathlib
 import sys
 
-MOST = 150
-LONGEST = 400
+MOST = 80
+LONGEST = 300
 
 
 def unpack(checkout: pathlib.Path, folder: pathlib.Path) -> None:

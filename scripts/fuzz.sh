@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # Hunts for inputs that break a parser, by libFuzzer. The targets are in Tests/FuzzTargets, what is kept of their inputs in Fuzz/Corpus.
 #
-#   scripts/fuzz.sh [--target NAME[,NAME...]] [--runs NUMBER] [--seconds NUMBER] [--address] [--keep]
+#   scripts/fuzz.sh [--target NAME[,NAME...]] [--runs NUMBER] [--seconds NUMBER] [--keep]
 #
 #   --target   some of them (default: all, one after the other)
 #   --runs     executions of each (default: 10000000)
 #   --seconds  at most so long for each
-#   --address  with the address sanitizer: slower, finds what reads beside its memory
 #   --keep     afterwards put what adds coverage into Fuzz/Corpus/NAME/found.base64
 #
 # What hunts found so far waits in .build-fuzz/corpus, so that the next one goes on from there; .build-fuzz/counts has the
@@ -14,15 +13,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-targets='' runs=10000000 seconds=0 address='' keep=''
+targets='' runs=10000000 seconds=0 keep=''
 while (($#)); do
     case $1 in
     --target) targets=${2//,/ }; shift 2 ;;
     --runs) runs=$2; shift 2 ;;
     --seconds) seconds=$2; shift 2 ;;
-    --address) address=1; shift ;;
     --keep) keep=1; shift ;;
-    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 done
 
@@ -30,15 +28,14 @@ swift=$(dirname "$(readlink -f "$(command -v swiftc)")")
 runtime=$(find "$swift/../lib/clang" -name libclang_rt.fuzzer_no_main-x86_64.a -printf '%h\n' | head -n 1)
 [ -n "$runtime" ] || { echo "fuzz: error: this Swift has no libFuzzer (libclang_rt.fuzzer_no_main-x86_64.a)" >&2; exit 1; }
 
-scratch=.build-fuzz${address:+-address}
 home=.build-fuzz
-fuzz=$PWD/$scratch/release/fuzz
+fuzz=$PWD/$home/release/fuzz
 echo "fuzz: building (the first time takes some minutes)"
 mkdir -p $home/corpus $home/broken $home/counts $home/logs
-COMPTOIR_FUZZ_RUNTIME=$(readlink -f "$runtime") swift build -c release --product fuzz --scratch-path "$scratch" -j "${JOBS:-$(nproc)}" \
-    ${address:+--sanitize address} >$home/logs/build.log 2>&1 || { grep -m 5 error: $home/logs/build.log >&2; echo "fuzz: error: it cannot be built, see $home/logs/build.log" >&2; exit 1; }
-# The backtracer would wait for ever beside the sanitizers.
-export SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0
+COMPTOIR_FUZZ_RUNTIME=$(readlink -f "$runtime") swift build -c release --product fuzz --scratch-path $home -j "${JOBS:-$(nproc)}" \
+    >$home/logs/build.log 2>&1 || { grep -m 5 error: $home/logs/build.log >&2; echo "fuzz: error: it cannot be built, see $home/logs/build.log" >&2; exit 1; }
+# libFuzzer writes down what broke; the backtracer would only take time.
+export SWIFT_BACKTRACE=enable=no
 ulimit -c 0
 
 broken=0
@@ -56,7 +53,7 @@ for target in ${targets:-$("$fuzz" list | cut -d ' ' -f 1)}; do
     if "$fuzz" "$target" -runs="$runs" -max_total_time="$seconds" -max_len="$longest" -timeout=5 -rss_limit_mb=2048 ${words:+-dict="$words"} \
         -print_final_stats=1 -artifact_prefix="$home/broken/$target-" "$corpus" >"$log" 2>&1; then verdict=held; else verdict=BROKEN broken=$((broken + 1)); fi
     done=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
-    printf '%s\t%s\t%s\n' "${done:-0}" "${address:-0}" "$verdict" >>"$home/counts/$target"
+    printf '%s\t%s\n' "${done:-0}" "$verdict" >>"$home/counts/$target"
     printf '%-16s %-7s %12s executions %6s s %9s inputs\n' "$target" "$verdict" "${done:-?}" $((SECONDS - began)) "$(find "$corpus" -type f | wc -l)"
     if [ $verdict = BROKEN ]; then grep -E "^$target: |ERROR|Fatal error|SUMMARY|Test unit" "$log" | head -n 6 || true; continue; fi
     if [ -n "$keep" ]; then

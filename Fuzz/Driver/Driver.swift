@@ -1,5 +1,5 @@
+import Foundation
 import FuzzTargets
-import Glibc
 import MatrixCore
 
 /// Runs one target of FuzzTargets under libFuzzer; see `scripts/fuzz.sh`.
@@ -11,6 +11,8 @@ import MatrixCore
 enum Driver {
     nonisolated(unsafe) static var target = FuzzTarget.all[0]   // set once, before libFuzzer begins; its callback can carry nothing
 
+    private static let variable = "COMPTOIR_FUZZ_TARGET"
+
     static func main() {
         var arguments = CommandLine.arguments
         if arguments.count == 2, arguments[1] == "list" {
@@ -21,12 +23,16 @@ enum Driver {
             for word in FuzzTarget.named(arguments[2])?.dictionary ?? [] { print("\"" + word.utf8.map { "\\x" + Hex.encode([$0]) }.joined() + "\"") }
             return
         }
-        guard arguments.count > 1, let target = FuzzTarget.named(arguments[1]) else {
+        // libFuzzer starts itself again to merge, and knows of no target.
+        let inherited = ProcessInfo.processInfo.environment[variable]
+        guard let name = inherited ?? arguments.dropFirst().first, let target = FuzzTarget.named(name) else {
             print("usage: fuzz list | words TARGET | TARGET [libFuzzer's arguments]")
             exit(2)
         }
         Self.target = target
-        arguments.remove(at: 1)
+        if inherited == nil { arguments.remove(at: 1) }
+        setenv(variable, name, 1)
+        Coverage.announce { tryOut(target, folders: arguments.dropFirst().filter { !$0.hasPrefix("-") }) }
         var count = Int32(arguments.count)
         let words = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: arguments.count + 1)
         for (index, argument) in arguments.enumerated() { words[index] = strdup(argument) }
@@ -42,6 +48,28 @@ enum Driver {
             }
             return 0
         })
+    }
+}
+
+extension Driver {
+    /// The inputs that there are, and some thousands broken ones.
+    private static func tryOut(_ target: FuzzTarget, folders: [String]) {
+        var inputs: [[UInt8]] = [[]]
+        for folder in folders {
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted() ?? [] {   // no folder: no inputs
+                if let data = FileManager.default.contents(atPath: folder + "/" + name) { inputs.append(Array(data.prefix(target.maxLength))) }
+            }
+        }
+        inputs += target.dictionary.map { Array($0.utf8) }
+        var chance = SystemRandomNumberGenerator()
+        for round in 0..<(inputs.count + 4_000) {
+            var bytes = round < inputs.count ? inputs[round] : inputs.randomElement(using: &chance) ?? []
+            if round >= inputs.count, !bytes.isEmpty {
+                let at = Int.random(in: bytes.indices, using: &chance)
+                if Bool.random(using: &chance) { bytes[at] = UInt8.random(in: 0...255, using: &chance) } else { bytes.replaceSubrange(at..<min(bytes.count, at + 2), with: (target.dictionary.randomElement(using: &chance) ?? "").utf8) }
+            }
+            do throws(FuzzFailure) { try target.run(bytes) } catch { print("\(target.name): \(error): \(Hex.encode(bytes))"); fflush(nil); abort() }
+        }
     }
 }
 

@@ -159,7 +159,8 @@ struct Fields {
 
     /// One `@`, something before it, a dot in the domain, no blanks: whether it exists is proved by a mail, not by a pattern.
     static func isEmail(_ text: String) -> Bool {
-        let halves = text.split(separator: "@", omittingEmptySubsequences: false)
+        // By bytes: an @ with an accent on it is another character, but the same byte to a mail server.
+        let halves = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false).map { Substring($0) }
         guard halves.count == 2, !halves[0].isEmpty, halves[0].utf8.count <= 64, halves[1].utf8.count >= 3 else { return false }
         guard !text.contains(where: { $0.isWhitespace || "<>(),;:\"[]\\".contains($0) }) else { return false }
         let labels = halves[1].split(separator: ".", omittingEmptySubsequences: false)

@@ -5,8 +5,9 @@ package enum EMail {
     /// One `@`, something on both sides, nothing that could end a header line or start another address.
     package static func isValid(_ text: String) -> Bool {
         guard text.utf8.count <= maxBytes else { return false }
-        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
-        guard parts.count == 2, !parts[0].isEmpty, parts[0].utf8.count <= 64, !parts[1].isEmpty, parts[1].first != ".", parts[1].last != "." else { return false }
+        // By bytes: an @ with an accent on it is another character, but the same byte to a mail server.
+        let parts = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false), dot = UInt8(ascii: ".")
+        guard parts.count == 2, !parts[0].isEmpty, parts[0].count <= 64, !parts[1].isEmpty, parts[1].first != dot, parts[1].last != dot else { return false }
         return text.unicodeScalars.allSatisfy { scalar in
             switch scalar {
             case "\u{0}"..."\u{20}", "\u{7F}"..."\u{A0}", "<", ">", "(", ")", ",", ";", ":", "\\", "\"", "[", "]": false

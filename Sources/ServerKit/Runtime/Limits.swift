@@ -20,7 +20,7 @@ package enum LimitClass: String, Sendable, Hashable, CaseIterable {
         case .widget: (2, 30)
         case .contactForm: (0.02, 5)
         case .mail: (0.005, 5)   // by address: nobody's mailbox is flooded
-        case .unknownToken: (0.5, 50)   // access tokens that nobody has
+        case .unknownToken: (5, 100)   // access tokens that nobody has; clients that were signed out ask for a while, and many may share an address
         }
     }
 }

@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: ["a@b", "bob.smith+tag@example.org", "élise@exemple.fr", "o'brien@x.y"])
     func anAddressHasTwoSides(_ text: String) { #expect(EMail.isValid(text)) }
 
-    @Test(arguments: ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: x@y", "<a@b>", "a@b,c@d", "a@.b", "a@b.", String(repeating: "a", count: 65) + "@b", "a\u{0}@b"])
+    @Test(arguments: ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: x@y", "<a@b>", "a@b,c@d", "a@.b", "a@b.", String(repeating: "a", count: 65) + "@b", "a\u{0}@b", "a@\u{301}b@c", "a\u{301}@\u{301}@b"])
     func whatIsNoAddressIsRefused(_ text: String) { #expect(!EMail.isValid(text) && MailAddress(text) == nil) }
 
     @Test func addressesAreComparedWithoutCase() { #expect(EMail.canonical("Bob@Example.ORG") == "bob@example.org") }
