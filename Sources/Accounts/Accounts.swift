@@ -79,6 +79,7 @@ extension Accounts: SessionChecking {
     package func session(_ c: Context, token: String, request: Request) async throws -> Session {
         try await Sessions.check(c, self, token: token, request: request)
     }
+    package func known(_ c: Context, token: String, request: Request) -> Session? { Sessions.known(c, self, token: token, request: request) }
 }
 
 extension Accounts: UserDirectory {

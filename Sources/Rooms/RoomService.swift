@@ -8,7 +8,7 @@ package import Store
 package final class RoomService: Sendable {
     let caches = RoomCaches()
     let typing = Typing()
-    let lazyMembers = LazyMembers()
+    let sync = SyncEndpoint()
     let retention = Retention()
     let delayed = DelayedEvents()
     let deletions = RoomDeletions()
@@ -51,7 +51,7 @@ package final class RoomService: Sendable {
 
     /// What reads rooms.
     private var reading: [Route] {
-        SyncEndpoint(lazyMembers: lazyMembers, filters: SyncFilters()).routes + sliding.routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes
+        sync.routes + sliding.routes + MessageRoutes().routes + EventStream().routes + InitialSync().routes
             + RelationRoutes().routes + ReceiptRoutes().routes + typing.routes + NotificationRoutes().routes
             + previewRoutes + hierarchyRoutes + purgeRoutes + searchRoutes + delayedRoutes + reportRoutes + mutualRoomRoutes + roomAdminRoutes + roomBlockRoutes + roomDeletionRoutes
     }

@@ -108,6 +108,13 @@ package final class Database: Sendable {
         }
     }
 
+    /// `read` for those who wait in no task: `finish` is called on the reader's thread.
+    package func read<T: Sendable>(_ body: @escaping @Sendable (ReadTx) throws -> T, then finish: @escaping @Sendable (Result<T, any Error>) -> Void) {
+        submit(read: body, finish)
+    }
+    /// The database is in this process: reads cost CPU and no waiting.
+    package var isEmbedded: Bool { backend.dialect == .sqlite }
+
     /// `read` for what takes microseconds (a few rows by key): on the embedded database it runs on this thread, if a connection is
     /// free, because handing over to a reader and back costs more than such a read.
     package func quickRead<T: Sendable>(_ body: @escaping @Sendable (ReadTx) throws -> T) async throws -> T {

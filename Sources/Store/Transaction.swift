@@ -4,6 +4,8 @@ package enum ChangeKey: Sendable, Hashable {
     /// Something of a user that lies in no room of his: messages to his devices, the device lists of people he knows.
     case device(String)
     case room(String)
+    /// How far somebody has read in a room; those are told who are told of the room.
+    case receipts(String)
     case desk
     case custom(String)
 }
@@ -17,13 +19,29 @@ package class ReadTx {
     /// Statements run so far: what tests of hot paths count.
     package private(set) var statementCount = 0
 
+    private var attachments: [ObjectIdentifier: AnyObject] = [:]
+
     init(_ connection: any Connection) { self.connection = connection }
+
+    /// What those who read in one snapshot know in common: one object of each type, made at the first question.
+    package func shared<T: AnyObject>(_ type: T.Type, _ make: () -> T) -> T {
+        if let found = attachments[ObjectIdentifier(type)] { return unsafeDowncast(found, to: type) }
+        let made = make()
+        attachments[ObjectIdentifier(type)] = made
+        return made
+    }
 
     func end() { isOver = true }
 
+    private var knownPosition: Int64?
     /// The change position of this snapshot.
     package var position: Int64 {
-        get throws { try first(PositionSQL.read) { $0.int(0) } ?? 0 }
+        get throws {
+            if let knownPosition { return knownPosition }
+            let position = try first(PositionSQL.read) { $0.int(0) } ?? 0
+            knownPosition = position
+            return position
+        }
     }
 
     package func first<T>(_ sql: String, _ binds: any Bindable..., row: (Row) throws -> T) throws -> T? {

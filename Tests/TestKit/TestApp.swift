@@ -70,7 +70,8 @@ package final class TestApp: Sendable {
         if let token = token ?? user?.token, headers["Authorization"] == nil { headers.set("Authorization", "Bearer " + token) }
         if json != nil, headers["Content-Type"] == nil { headers.set("Content-Type", "application/json") }
         var request = Request(method, decoded, query: query, headers: headers, body: bytes, remote: remote)
-        if case .route(let route, _) = router.match(method, rawPath: rawPath) {
+        if case .route(let route, let params) = router.match(method, rawPath: rawPath) {
+            if route.direct != nil { return TestResponse(await direct(route, params, request)) }
             switch route.body {
             case .collected(let max):
                 if bytes.count > max { return TestResponse(MatrixError.tooLarge().response(language: request.language)) }
@@ -80,6 +81,28 @@ package final class TestApp: Sendable {
             }
         }
         return TestResponse(await router.handle(request, rawPath: rawPath, context: context))
+    }
+
+    /// As a connection does it: without a task while nothing happens.
+    private func direct(_ route: Route, _ params: [String: String], _ request: Request) async -> Response {
+        let reply = TestReply()
+        let (outcome, admitted) = router.direct(route, params: params, request, context: context, reply: reply)
+        switch outcome {
+        case .answer(let response): return response
+        case .no: return await router.run(route, params: params, request, context: context, admitted: admitted)
+        case .waits(let waiting, let milliseconds):
+            let timer = Task {
+                try await Task.sleep(for: .milliseconds(milliseconds))   // ends early when the answer has come
+                waiting.expire()
+            }
+            defer { timer.cancel() }
+            return await withTaskCancellationHandler {
+                await reply.response
+            } onCancel: {
+                waiting.cancel()
+                reply.send(MatrixError.overloaded().response(language: "en"))
+            }
+        }
     }
 
     /// Registers an account by `m.login.dummy`; needs the Accounts feature.
@@ -222,6 +245,26 @@ package struct TestResponse: Sendable {
 package struct TestFailure: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }
+}
+
+/// Takes one answer.
+private final class TestReply: Reply {
+    private let answers: AsyncStream<Response>
+    private let sink: AsyncStream<Response>.Continuation
+    init() { (answers, sink) = AsyncStream.makeStream() }
+
+    var lane: ObjectIdentifier { ObjectIdentifier(self) }
+    func send(_ response: Response) {
+        sink.yield(response)
+        sink.finish()
+    }
+    func send(_ batch: [(reply: any Reply, response: Response)]) { for (reply, response) in batch { reply.send(response) } }
+    var response: Response {
+        get async {
+            for await answer in answers { return answer }
+            return MatrixError.overloaded().response(language: "en")   // the test was cancelled
+        }
+    }
 }
 
 /// A body that a streaming route reads, in pieces of 64 KiB.

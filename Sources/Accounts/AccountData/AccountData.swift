@@ -66,8 +66,10 @@ enum AccountDataStore {
 
 /// A fresh client gets all; later ones what has changed, and all of the rooms that are new to them.
 struct AccountDataSync: SyncSource {
+    func isQuiet(_ c: Context, user: UserID, device: DeviceID, presence: String, through token: SyncToken) -> Bool { true }
+
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
-        guard scope.wanted.contains(.accountData) else { return }
+        guard scope.wanted.contains(.accountData), scope.touched == nil || !scope.fresh.isEmpty else { return }
         func add(_ row: AccountDataRow) {
             if row.room == AccountDataRules.global { parts.accountData.append(row.event) } else { parts.rooms[RoomID(trusted: row.room), default: .init()].accountData.append(row.event) }
         }

@@ -60,6 +60,8 @@ enum DeviceLists {
 struct DeviceListSync: SyncSource {
     let board: DeviceListBoard
 
+    func isQuiet(_ c: Context, user: UserID, device: DeviceID, presence: String, through token: SyncToken) -> Bool { true }
+
     /// A fresh client has no list that could be out of date.
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
         guard scope.wanted.contains(.keys), let since = scope.since else { return }

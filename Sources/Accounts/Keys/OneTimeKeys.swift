@@ -162,6 +162,8 @@ final class KeyCountCache: Sendable {
 struct KeyCountSync: SyncSource {
     let cache: KeyCountCache
 
+    func isQuiet(_ c: Context, user: UserID, device: DeviceID, presence: String, through token: SyncToken) -> Bool { true }
+
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
         guard scope.wanted.contains(.keys) else { return }
         Self.add(try cache.counts(tx, scope.user, scope.device, at: scope.now.position), to: &parts)

@@ -100,6 +100,11 @@ extension Accounts {
 struct PresenceSync: SyncSource {
     let board: PresenceBoard
 
+    func isQuiet(_ c: Context, user: UserID, device: DeviceID, presence: String, through token: SyncToken) -> Bool {
+        guard let mood = try? PresenceRules.mood(presence) else { return false }   // `began` says what is wrong with it
+        return mood == .offline || board.heard(user, mood, now: c.clock.now)
+    }
+
     func began(_ c: Context, user: UserID, device: DeviceID, presence: String) async throws {
         let mood = try PresenceRules.mood(presence)
         // A client that polls "offline" does not want to be noticed; another of the same user may be online.

@@ -29,6 +29,14 @@ struct NewSession: Sendable {
 }
 
 enum Sessions {
+    /// The session of a user's own token that was used lately.
+    static func known(_ c: Context, _ accounts: Accounts, token: String, request: Request) -> Session? {
+        let now = c.clock.now
+        guard c.ports.bridges.service(token: token) == nil, case .session(let session, let note) = accounts.cache.find(TokenHash(token), now: now) else { return nil }
+        if note { accounts.seen.note(session, request, now: now) }
+        return session
+    }
+
     /// The session of a token, from memory or the database.
     static func check(_ c: Context, _ accounts: Accounts, token: String, request: Request) async throws -> Session {
         if let service = c.ports.bridges.service(token: token) {

@@ -145,6 +145,8 @@ enum ToDeviceStore {
 struct ToDeviceSync: SyncSource {
     let waiting: WaitingDevices
 
+    func isQuiet(_ c: Context, user: UserID, device: DeviceID, presence: String, through token: SyncToken) -> Bool { !waiting.contains(user, device) }
+
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
         guard scope.wanted.contains(.toDevice), waiting.contains(scope.user, scope.device) else { return }
         let since = scope.since?.toDevicePosition ?? 0, limit = min(ToDeviceRules.perSync, scope.toDeviceLimit)

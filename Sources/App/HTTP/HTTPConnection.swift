@@ -44,6 +44,9 @@ final class HTTPConnection: ChannelInboundHandler {
     private var path = ""
     private var language = "en"
     private var task: Task<Void, Never>?
+    /// What a request waits for whose answer comes without a task.
+    private var parked: (any Waiting)?
+    private var reply: ConnectionReply?
     /// The body of the request that is being answered, when it is streamed.
     private var pipe: BodyPipe?
     /// What came ahead of its turn; reading pauses while there is any, so it is at most what was read at once.
@@ -84,6 +87,12 @@ final class HTTPConnection: ChannelInboundHandler {
         timer?.cancel()
         timer = nil
         task?.cancel()
+        if let parked {
+            self.parked = nil
+            shared.inFlight.subtract(1, ordering: .relaxed)
+            parked.cancel()
+        }
+        reply = nil
         waiting = []
         if case .streaming(let pipe) = state { pipe.fail() }
     }
@@ -120,7 +129,13 @@ final class HTTPConnection: ChannelInboundHandler {
         timer = loop.assumeIsolated().scheduleTask(deadline: at) { [self] in
             timer = nil
             guard let context, let deadline else { return }
-            if deadline <= context.eventLoop.now { context.close(promise: nil) } else { ring(deadline, context.eventLoop) }
+            guard deadline <= context.eventLoop.now else { return ring(deadline, context.eventLoop) }
+            if let parked {
+                self.deadline = nil
+                parked.expire()
+            } else {
+                context.close(promise: nil)
+            }
         }
     }
 
@@ -249,15 +264,47 @@ final class HTTPConnection: ChannelInboundHandler {
     private func run(_ context: ChannelHandlerContext, _ request: Request, _ rawPath: Substring, _ route: Route?, _ params: [String: String]) {
         let shared = shared, loop = context.eventLoop
         let me = NIOLoopBound(self, eventLoop: loop)
-        shared.inFlight.add(1, ordering: .relaxed)
-        task = Task {
-            let response: Response
-            if let route { response = await shared.router.run(route, params: params, request, context: shared.context) }
-            else { response = await shared.router.handle(request, rawPath: rawPath, context: shared.context) }
-            shared.context.metrics.add(.httpRequests)
-            if response.status >= 500 { shared.context.metrics.add(.httpErrors) }
-            loop.execute { me.value.answer(response) }
+        var admitted: Session?
+        if let route, route.direct != nil {
+            let reply = reply ?? ConnectionReply(self, loop)
+            self.reply = reply
+            let (outcome, session) = shared.router.direct(route, params: params, request, context: shared.context, reply: reply)
+            switch outcome {
+            case .no: admitted = session
+            case .answer(let response):
+                count(response)
+                return answer(response)
+            case .waits(let waiting, let milliseconds):
+                shared.inFlight.add(1, ordering: .relaxed)
+                parked = waiting
+                arm(.milliseconds(milliseconds))
+                return
+            }
         }
+        shared.inFlight.add(1, ordering: .relaxed)
+        task = Task { [admitted] in
+            let response: Response
+            if let route { response = await shared.router.run(route, params: params, request, context: shared.context, admitted: admitted) }
+            else { response = await shared.router.handle(request, rawPath: rawPath, context: shared.context) }
+            loop.execute {
+                me.value.count(response)
+                me.value.answer(response)
+            }
+        }
+    }
+
+    private func count(_ response: Response) {
+        shared.context.metrics.add(.httpRequests)
+        if response.status >= 500 { shared.context.metrics.add(.httpErrors) }
+    }
+
+    /// The answer to a request that was waiting.
+    fileprivate func answerParked(_ response: Response) {
+        guard parked != nil else { return }   // the client has gone
+        parked = nil
+        shared.inFlight.subtract(1, ordering: .relaxed)
+        count(response)
+        answer(response)
     }
 
     // MARK: answering (on the event loop)
@@ -403,5 +450,23 @@ final class HTTPConnection: ChannelInboundHandler {
             }
         }
         read(context)
+    }
+}
+
+/// The way back to the client of one connection. Used by any thread.
+private final class ConnectionReply: Reply, @unchecked Sendable {   // the connection is touched on its event loop only
+    private let connection: HTTPConnection
+    private let loop: any EventLoop
+
+    init(_ connection: HTTPConnection, _ loop: any EventLoop) { self.connection = connection; self.loop = loop }
+
+    var lane: ObjectIdentifier { ObjectIdentifier(loop) }
+
+    func send(_ response: Response) { loop.execute { self.connection.answerParked(response) } }
+
+    func send(_ batch: [(reply: any Reply, response: Response)]) {
+        loop.execute {
+            for (reply, response) in batch { (reply as? ConnectionReply)?.connection.answerParked(response) }
+        }
     }
 }

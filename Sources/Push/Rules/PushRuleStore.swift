@@ -56,6 +56,8 @@ enum PushRuleLimits {
 /// The rules as account data. A fresh client gets them always, later ones when they have changed.
 struct PushRulesSync: SyncSource {
     let watch: Watch
+    func isQuiet(_ c: Context, user: UserID, device: DeviceID, presence: String, through token: SyncToken) -> Bool { true }
+
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
         if let since = scope.since {
             guard let changed = watch.changed(scope.user), changed > since.position, changed <= scope.now.position else { return }

@@ -51,7 +51,7 @@ package enum Receipts {
         try tx.run(SQL.put, room.nid, user, kind.rawValue, thread, id, event.pos, now, tx.nextPosition())
         let isRead = try Unread.reset(tx, room: room.nid, user, upTo: event.pos, thread.isEmpty ? .all : thread == "main" ? .main : .thread(EventID(trusted: thread)))
         if isRead, c.ports.push.watches(user) { try c.ports.push.countChanged(c, tx, user: user) }
-        tx.touch(.room(room.id.rawValue))
+        tx.touch(.receipts(room.id.rawValue))
         if kind == .read {
             for observer in c.observers { try observer.receiptMoved(c, tx, room: room.id, user: user, event: id, timestamp: now) }
         }
@@ -63,7 +63,7 @@ package enum Receipts {
         guard let event = try EventStore.event(tx, room: room.nid, id) else { throw MatrixError.notFound("There is no such event in this room.") }
         if let old = try tx.first(SQL.marker, user, room.nid, row: { $0.int(1) }), old >= event.pos { return }
         try tx.run(SQL.putMarker, user, room.nid, id, event.pos, tx.nextPosition())
-        tx.touch(.room(room.id.rawValue))
+        tx.touch(.receipts(room.id.rawValue))
     }
 
     // MARK: reads
@@ -97,11 +97,13 @@ package enum Receipts {
     }
 
     struct Source: SyncSource {
+        func isQuiet(_ c: Context, user: UserID, device: DeviceID, presence: String, through token: SyncToken) -> Bool { true }
+
         func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
             let fresh = scope.joined.intersection(scope.fresh)
             try read(tx, scope, fresh, after: 0, into: &parts)
             let known = scope.joined.subtracting(fresh)
-            try read(tx, scope, scope.touched.map { known.intersection($0) } ?? known, after: scope.since?.position ?? 0, into: &parts)
+            try read(tx, scope, scope.receipts.map { known.intersection($0) } ?? known, after: scope.since?.position ?? 0, into: &parts)
         }
 
         /// A few rooms are read one by one, many in one go.

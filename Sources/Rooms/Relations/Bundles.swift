@@ -8,6 +8,9 @@ import Store
 /// Invariants: an edit counts only when it is of the same sender and type and carries `m.new_content`; redacted events
 /// relate to nothing (the redaction cleared it); one index probe an event where nothing relates to it.
 enum Bundles {
+    /// Events of a snapshot to which nothing is related, for those who read them after the first.
+    private final class Memo { var plain: Set<Int64> = [] }
+
     /// By position of the event, the object of `m.relations`.
     static func of(_ tx: ReadTx, _ events: [EventRow], user: UserID, withThreads: Bool = true) throws -> [Int64: [UInt8]] {
         var bundles: [Int64: [UInt8]] = [:]
@@ -18,8 +21,13 @@ enum Bundles {
     }
 
     private static func bundle(_ tx: ReadTx, _ event: EventRow, user: UserID, withThreads: Bool) throws -> JSONObject? {
+        let memo = tx.shared(Memo.self) { Memo() }
+        guard !memo.plain.contains(event.pos) else { return nil }
         let kinds = try tx.all(SQL.kinds, event.id, event.roomNID) { (kind: $0.text(0), count: $0.int(1), last: $0.int(2)) }
-        guard !kinds.isEmpty else { return nil }
+        guard !kinds.isEmpty else {
+            if !(tx is WriteTx) { memo.plain.insert(event.pos) }
+            return nil
+        }
         var bundle = JSONObject()
         for (kind, count, last) in kinds {
             switch kind {

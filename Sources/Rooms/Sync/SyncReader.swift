@@ -16,7 +16,7 @@ struct SyncReader {
     let fullState: Bool
     let stateSection: SyncAnswer.StateSection
     /// Rooms touched since the token; nil when not known.
-    let touched: Set<RoomID>?
+    let touched: Touched?
 
     private var user: UserID { session.userID }
     private var isInitial: Bool { since == nil }
@@ -25,7 +25,7 @@ struct SyncReader {
         let now = SyncToken(position: try tx.position, ephemeral: max(ephemeral, since?.ephemeral ?? 0))
         if touched != nil {
             // A commit can be in this snapshot that the hub had not told of when it was asked before.
-            let touched = since.flatMap { SyncEndpoint.touched(c, session, since: $0, covering: now.position) }
+            let touched = since.flatMap { Touched(c, session, since: $0, covering: now.position) }
             if touched != self.touched {
                 return try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, stateSection: stateSection, touched: touched).read(tx, now)
             }
@@ -61,7 +61,7 @@ struct SyncReader {
         }
 
         let scope = SyncScope(user: user, device: session.deviceID, since: since, now: now,
-                              joined: Set(joined.map(\.room)), fresh: fresh, touched: touched)
+                              joined: Set(joined.map(\.room)), fresh: fresh, touched: touched?.rooms, receipts: touched?.read)
         for source in c.syncSources { try source.contribute(c, tx, scope, into: &answer.parts) }
 
         let ahead = isInitial && joined.count > 8 ? try Ahead(tx, self, joined, now: now, ignored) : nil
@@ -100,7 +100,7 @@ struct SyncReader {
         // A room that he has left and forgotten is told of once: his other clients must hear that he has left.
         let told = since?.position ?? .max
         guard let touched else { return try tx.all(SyncSQL.membersOfUser, user, told) { Membership($0) } }
-        return try touched.sorted().compactMap { room in try tx.first(SyncSQL.memberOfRoom, user, room, told) { Membership($0) } }
+        return try touched.rooms.sorted().compactMap { room in try tx.first(SyncSQL.memberOfRoom, user, room, told) { Membership($0) } }
     }
 
     // MARK: joined rooms
@@ -223,7 +223,7 @@ struct SyncReader {
             // Where much is left out, larger pages are read.
             let size = examined == 0 ? limit + 1 : max(limit + 1 - kept.count, 50)
             let given = examined == 0 ? first : nil
-            let batch = try given?.map(\.event) ?? EventStore.page(tx, room: nid, after: after, before: before, newestFirst: true, limit: size)
+            let batch = try given?.map(\.event) ?? SharedPages.page(tx, room: nid, after: after, before: before, limit: size)
             guard let last = batch.last else { break }
             if history == nil, last.pos < member.sincePos { history = try Access.history(tx, room: nid, user) }
             if let given { page.related = given.filter(\.flag).map(\.event) }
@@ -414,6 +414,30 @@ struct SyncReader {
     }
 }
 
+/// The pages that have been read in a snapshot: the members of a room who wait for its news get the same events.
+final class SharedPages {
+    private struct Key: Hashable { var room: Int64, before: Int64, limit: Int }
+    private struct Page {
+        /// The last event that is not in the page: the page is that of every place from there on.
+        var floor: Int64
+        var events: [EventRow]
+    }
+    private var pages: [Key: Page] = [:]
+
+    /// The newest events between two places, newest first.
+    static func page(_ tx: ReadTx, room: Int64, after: Int64, before: Int64, limit: Int) throws -> [EventRow] {
+        // A first look at a room is one user's.
+        guard after > 0, !(tx is WriteTx) else { return try EventStore.page(tx, room: room, after: after, before: before, newestFirst: true, limit: limit) }
+        let memo = tx.shared(SharedPages.self) { SharedPages() }, key = Key(room: room, before: before, limit: limit)
+        if let page = memo.pages[key], after >= page.floor {
+            return page.events.last.map { $0.pos > after } != false ? page.events : page.events.filter { $0.pos > after }
+        }
+        let events = try EventStore.page(tx, room: room, after: after, before: before, newestFirst: true, limit: limit)
+        memo.pages[key] = Page(floor: try tx.first(SyncSQL.lastEvent, room, after) { $0.intOrNil(0) ?? 0 } ?? 0, events: events)
+        return events
+    }
+}
+
 /// A place between two events of a room: all up to `position` are before it. On the wire `t<position>`; sync tokens are taken too.
 /// https://spec.matrix.org/latest/client-server-api/#pagination
 package struct PageToken: Hashable, Sendable, CustomStringConvertible {
@@ -429,6 +453,7 @@ package struct PageToken: Hashable, Sendable, CustomStringConvertible {
 }
 
 package enum SyncSQL {
+    static let lastEvent = "SELECT MAX(pos) FROM event WHERE room_nid = ? AND pos <= ?"
     static let memberOfRoom = """
         SELECT \(MembershipSQL.columns), r.room_id, r.last_pos, r.purged_pos FROM membership m JOIN room r ON r.room_nid = m.room_nid \
         WHERE m.user_id = ? AND r.room_id = ? AND (m.forgotten = 0 OR m.pos > ?)
@@ -454,7 +479,7 @@ package enum SyncSQL {
         "SELECT s.room_nid, \(RoomSQL.summaryColumns) FROM room_summary s WHERE s.room_nid IN (" + Array(repeating: "?", count: count).joined(separator: ", ") + ")"
     }
 
-    package static let all = [memberOfRoom, membersOfUser, heroes, formerHeroes] + Batch.sizes.flatMap { [statesAt($0), summaries($0)] }
+    package static let all = [lastEvent, memberOfRoom, membersOfUser, heroes, formerHeroes] + Batch.sizes.flatMap { [statesAt($0), summaries($0)] }
 }
 
 /// The statements of ``SyncSQL`` that take many rooms, put together once.

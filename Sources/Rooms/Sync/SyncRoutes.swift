@@ -9,30 +9,63 @@ import Synchronization
 struct SyncEndpoint: Sendable {
     let lazyMembers: LazyMembers
     let filters: SyncFilters
+    let courier: SyncCourier
     static let longest: Int64 = 120_000
 
+    init() {
+        lazyMembers = LazyMembers()
+        filters = SyncFilters()
+        courier = SyncCourier(lazyMembers: lazyMembers)
+    }
+
     var routes: [Route] {
-        [Route(.get, "/_matrix/client/v3/sync", auth: .guest, limit: .sync) { try await answer($0, $1) }]
+        [Route(.get, "/_matrix/client/v3/sync", auth: .guest, limit: .sync, direct: { try direct($0, $1, $2) }, { try await answer($0, $1) })]
+    }
+
+    private struct Question {
+        let since: SyncToken?
+        let timeout: Int64
+        let fullState: Bool
+        let section: SyncAnswer.StateSection
+        let presence: String
+        let filter: String?
+
+        init(_ query: Query) throws(MatrixError) {
+            if let text = query["since"], !text.isEmpty {
+                guard let token = SyncToken(text) else { throw .invalidParam("'since' is not a token of this server.") }
+                since = token
+            } else {
+                since = nil
+            }
+            timeout = min(try query.int("timeout", default: 0), SyncEndpoint.longest)
+            fullState = try query.bool("full_state")
+            section = try query.bool("use_state_after") ? .after : query.bool("org.matrix.msc4222.use_state_after") ? .unstableAfter : .before
+            presence = query["set_presence"] ?? "online"
+            guard ["online", "offline", "unavailable"].contains(presence) else { throw .invalidParam("'set_presence' must be online, unavailable or offline.") }
+            filter = query["filter"]
+        }
+    }
+
+    /// A client that goes on waiting: all that is needed to wait, and to answer later, is in memory.
+    func direct(_ request: Request, _ c: Context, _ reply: any Reply) throws -> Direct {
+        let session = request.user, question = try Question(request.query)
+        guard let since = question.since, since.toDevice == nil, question.timeout > 0, !question.fullState, since.position <= c.db.position,
+              let filter = filters.known(question.filter, session), c.hub.isListening(session.userID.rawValue, now: c.clock.now),
+              c.syncSources.allSatisfy({ $0.isQuiet(c, user: session.userID, device: session.deviceID, presence: question.presence, through: since) })
+        else { return .no }
+        if case .unknown = c.hub.changes(for: session.userID.rawValue, since: since) { return .no }
+        return .waits(SyncPoll.begin(c, courier, session, since: since, filter, question.section, language: request.language, reply), question.timeout)
     }
 
     func answer(_ request: Request, _ c: Context) async throws -> Response {
-        let session = request.user
-        var since: SyncToken?
-        if let text = request.query["since"], !text.isEmpty {
-            guard let token = SyncToken(text) else { throw MatrixError.invalidParam("'since' is not a token of this server.") }
-            since = token
-        }
-        let timeout = min(try request.query.int("timeout", default: 0), Self.longest)
-        let fullState = try request.query.bool("full_state")
-        let section: SyncAnswer.StateSection = try request.query.bool("use_state_after") ? .after
-            : request.query.bool("org.matrix.msc4222.use_state_after") ? .unstableAfter : .before
-        let presence = request.query["set_presence"]
-        if let presence, !["online", "offline", "unavailable"].contains(presence) { throw MatrixError.invalidParam("'set_presence' must be online, unavailable or offline.") }
-        let filter = try await filters.load(request.query["filter"], c, session)
+        let session = request.user, question = try Question(request.query)
+        var since = question.since
+        let fullState = question.fullState, section = question.section
+        let filter = try await filters.load(question.filter, c, session)
 
         let name = session.userID.rawValue
         try await Self.listen(c, session)
-        for source in c.syncSources { try await source.began(c, user: session.userID, device: session.deviceID, presence: presence ?? "online") }
+        for source in c.syncSources { try await source.began(c, user: session.userID, device: session.deviceID, presence: question.presence) }
         // A token of the future comes from a database that was put back: only a fresh start helps that client. The position in
         // memory may lag behind a commit that the client's snapshot has seen already, so the database decides.
         if let token = since, token.position > c.db.position, try await c.db.read({ try $0.position }) < token.position { since = nil }
@@ -40,7 +73,7 @@ struct SyncEndpoint: Sendable {
 
         c.metrics.add(.syncWaiting)
         defer { c.metrics.add(.syncWaiting, -1); c.metrics.add(.syncAnswers) }
-        let deadline = c.clock.now + timeout
+        let deadline = c.clock.now + question.timeout
         var token = since
         while true {
             let answer = try await read(c, session, since: token, filter: filter, fullState: fullState, section)
@@ -66,32 +99,47 @@ struct SyncEndpoint: Sendable {
         c.hub.listen(name, rooms: rooms)
     }
 
-    /// The rooms in which something happened after `since`; nil where that is not known up to the position `now` of a snapshot.
-    static func touched(_ c: Context, _ session: Session, since: SyncToken, covering now: Int64) -> Set<RoomID>? {
-        let user = session.userID.rawValue
-        switch c.hub.changes(for: user, since: since, covering: now) {
-        case .nothing: return []
-        // A change of the user himself may be an invite, or account data of any room.
-        case .keys(let keys) where !keys.contains(.user(user)):
-            return Set(keys.compactMap { if case .room(let room) = $0 { RoomID(trusted: room) } else { nil } })
-        default: return nil
-        }
-    }
-
     /// nil when the hub knows that nothing has changed.
     private func read(_ c: Context, _ session: Session, since: SyncToken?, filter: Filter, fullState: Bool, _ section: SyncAnswer.StateSection) async throws -> SyncAnswer? {
         let ephemeral = c.hub.ephemeral   // before the snapshot: what changes between is told again, never lost
-        var touched: Set<RoomID>?
+        var touched: Touched?
         if let since, !fullState, since.toDevice == nil {
             switch c.hub.changes(for: session.userID.rawValue, since: since) {
             case .nothing: return nil
             case .unknown: break
-            case .keys: touched = Self.touched(c, session, since: since, covering: 0)
+            case .keys: touched = Touched(c, session, since: since, covering: 0)
             }
         }
         let reader = SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, stateSection: section, touched: touched)
-        if let touched, touched.count <= 4 { return try await c.db.quickRead { tx in try reader.read(tx, ephemeral: ephemeral) } }
+        if let touched, touched.rooms.count <= 4 { return try await c.db.quickRead { tx in try reader.read(tx, ephemeral: ephemeral) } }
         return try await c.db.read { tx in try reader.read(tx, ephemeral: ephemeral) }
+    }
+}
+
+/// The rooms in which something happened after a token, when nothing else of the user has changed.
+struct Touched: Hashable, Sendable {
+    var rooms: Set<RoomID> = []
+    /// Of them, those where somebody has read on.
+    var read: Set<RoomID> = []
+
+    /// nil where that is not known up to the position `now` of a snapshot.
+    init?(_ c: Context, _ session: Session, since: SyncToken, covering now: Int64) {
+        let user = session.userID.rawValue
+        switch c.hub.changes(for: user, since: since, covering: now) {
+        case .nothing: break
+        // A change of the user himself may be an invite, or account data of any room.
+        case .keys(let keys) where !keys.contains(.user(user)):
+            for key in keys {
+                switch key {
+                case .room(let room): rooms.insert(RoomID(trusted: room))
+                case .receipts(let room):
+                    rooms.insert(RoomID(trusted: room))
+                    read.insert(RoomID(trusted: room))
+                default: break
+                }
+            }
+        default: return nil
+        }
     }
 }
 
@@ -99,6 +147,12 @@ struct SyncEndpoint: Sendable {
 final class SyncFilters: Sendable {
     private let kept = Mutex<[String: Filter]>([:])
     private static let limit = 10_000
+
+    /// A filter that needs no reading; nil for others.
+    func known(_ text: String?, _ session: Session) -> Filter? {
+        guard let text, !text.isEmpty else { return Filter() }
+        return kept.withLock { $0[session.userID.rawValue + " " + text] }
+    }
 
     func load(_ text: String?, _ c: Context, _ session: Session) async throws -> Filter {
         guard let text, !text.isEmpty else { return Filter() }

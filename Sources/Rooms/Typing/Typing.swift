@@ -57,6 +57,8 @@ final class Typing: Sendable {
 
     struct Source: SyncSource {
         let typing: Typing
+        func isQuiet(_ c: Context, user: UserID, device: DeviceID, presence: String, through token: SyncToken) -> Bool { true }
+
         func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws {
             guard scope.wanted.contains(.ephemeral) else { return }
             for room in scope.joined {

@@ -29,16 +29,21 @@ package enum BodyRule: Sendable, Hashable {
 /// a last part `{rest...}` takes all that follows, slashes included.
 package struct Route: Sendable {
     package typealias Handler = @Sendable (Request, Context) async throws -> Response
+    /// Called on the connection's own thread: it looks at what is in memory and never blocks.
+    package typealias DirectHandler = @Sendable (Request, Context, any Reply) throws -> Direct
     package let method: Method
     package let path: String
     package let auth: Auth
     package let limit: LimitClass
     package let body: BodyRule
+    /// Tried first, for routes that are called so often that a task for each request is felt. What it does not take goes to `handler`,
+    /// which gives the same answers.
+    package let direct: DirectHandler?
     package let handler: Handler
 
     package init(_ method: Method, _ path: String, auth: Auth = .user, limit: LimitClass = .standard,
-                 body: BodyRule = .standard, _ handler: @escaping Handler) {
-        self.method = method; self.path = path; self.auth = auth; self.limit = limit; self.body = body; self.handler = handler
+                 body: BodyRule = .standard, direct: DirectHandler? = nil, _ handler: @escaping Handler) {
+        self.method = method; self.path = path; self.auth = auth; self.limit = limit; self.body = body; self.direct = direct; self.handler = handler
     }
     /// The same handler under several paths (older versions of an endpoint).
     package static func all(_ method: Method, _ paths: [String], auth: Auth = .user, limit: LimitClass = .standard,

@@ -109,22 +109,46 @@ package struct Router: Sendable {
         return form.form(error).response(language: language)
     }
 
-    package func run(_ route: Route, params: [String: String], _ request: Request, context: Context) async -> Response {
+    package func run(_ route: Route, params: [String: String], _ request: Request, context: Context, admitted: Session? = nil) async -> Response {
         var request = request
         request.params = params
+        request.session = admitted
         do {
-            if route.auth != .none { request.session = try await authorise(route.auth, request, context) }
-            try context.limiter.take(route.limit, user: request.session, remote: request.remote, now: context.clock.now)
+            if admitted == nil {
+                if route.auth != .none { request.session = try await authorise(route.auth, request, context) }
+                try context.limiter.take(route.limit, user: request.session, remote: request.remote, now: context.clock.now)
+            }
             return try await route.handler(request, context)
-        } catch let error as any WireError {
-            return error.response(language: request.language)
-        } catch let error as any MachineError {
-            return failure(error, route, request, context)
-        } catch is CancellationError {
-            return MatrixError.overloaded().response(language: request.language)
         } catch {
-            context.log.error("request failed", metadata: ["http.route": "\(route.method.rawValue) \(route.path)", "error": "\(error)"])
-            return MatrixError.internalError().response(language: request.language)
+            return Self.failure(error, "\(route.method.rawValue) \(route.path)", language: request.language, context)
+        }
+    }
+
+    /// Tries to answer without a task. `admitted`: who asks, when the token and the rate limit have been seen to already; `run` then does
+    /// not do so again.
+    package func direct(_ route: Route, params: [String: String], _ request: Request, context: Context, reply: any Reply) -> (Direct, admitted: Session?) {
+        guard let direct = route.direct, let token = request.token, let session = context.ports.sessions.known(context, token: token, request: request) else { return (.no, nil) }
+        var request = request
+        request.params = params
+        request.session = session
+        do {
+            try Self.check(session, route.auth)
+            try context.limiter.take(route.limit, user: session, remote: request.remote, now: context.clock.now)
+            return (try direct(request, context, reply), session)
+        } catch {
+            return (.answer(Self.failure(error, "\(route.method.rawValue) \(route.path)", language: request.language, context)), session)
+        }
+    }
+
+    /// The answer to an error, which is logged when it is the server's own.
+    package static func failure(_ error: any Error, _ route: String, language: String, _ context: Context) -> Response {
+        switch error {
+        case let error as any WireError: return error.response(language: language)
+        case let error as any MachineError: return machineFailure(error, route, language, context)
+        case is CancellationError: return MatrixError.overloaded().response(language: language)
+        default:
+            context.log.error("request failed", metadata: ["http.route": "\(route)", "error": "\(error)"])
+            return MatrixError.internalError().response(language: language)
         }
     }
 
@@ -134,18 +158,22 @@ package struct Router: Sendable {
             throw MatrixError.missingToken()
         }
         let session = try await context.ports.sessions.session(context, token: token, request: request)
-        if session.isGuest, auth == .user || auth == .admin { throw MatrixError.guestForbidden() }
-        if auth == .admin, !session.isAdmin { throw MatrixError.forbidden("Only a server administrator can do that.") }
+        try Self.check(session, auth)
         return session
     }
 
-    private func failure(_ error: any MachineError, _ route: Route, _ request: Request, _ context: Context) -> Response {
+    private static func check(_ session: Session, _ auth: Auth) throws(MatrixError) {
+        if session.isGuest, auth == .user || auth == .admin { throw MatrixError.guestForbidden() }
+        if auth == .admin, !session.isAdmin { throw MatrixError.forbidden("Only a server administrator can do that.") }
+    }
+
+    private static func machineFailure(_ error: any MachineError, _ route: String, _ language: String, _ context: Context) -> Response {
         if case .invalidText? = error as? StoreError {
-            return MatrixError.invalidParam("The text contains a NUL character.").response(language: request.language)
+            return MatrixError.invalidParam("The text contains a NUL character.").response(language: language)
         }
-        context.log.error("storage failed", metadata: ["http.route": "\(route.method.rawValue) \(route.path)", "error": "\(error)"])
-        if case .overloaded? = error as? StoreError { return MatrixError.overloaded().response(language: request.language) }
-        return (error.isTemporary ? MatrixError.storageFails() : .internalError()).response(language: request.language)
+        context.log.error("storage failed", metadata: ["http.route": "\(route)", "error": "\(error)"])
+        if case .overloaded? = error as? StoreError { return MatrixError.overloaded().response(language: language) }
+        return (error.isTemporary ? MatrixError.storageFails() : .internalError()).response(language: language)
     }
 }
 

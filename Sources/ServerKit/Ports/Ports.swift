@@ -26,6 +26,8 @@ package protocol SessionChecking: Sendable {
     /// The session of an access token; throws M_UNKNOWN_TOKEN (with soft_logout when it has expired), M_USER_DEACTIVATED.
     /// Notes when and from where the device was last seen, at most once a minute.
     func session(_ c: Context, token: String, request: Request) async throws -> Session
+    /// The same from memory; nil when only `session` can tell. Never blocks.
+    func known(_ c: Context, token: String, request: Request) -> Session?
 }
 
 package struct Profile: Sendable, Hashable {

@@ -2,6 +2,13 @@ package import MatrixCore
 package import Store
 import Synchronization
 
+/// A long-poll that waits in the hub, without a task.
+package protocol ParkedPoll: AnyObject, Sendable {
+    /// Something has changed for each of `polls`, of which this is the first; they wait no more. Called on the thread that made the change:
+    /// it must be quick.
+    func wake(_ polls: [any ParkedPoll])
+}
+
 /// Tells those who wait that something of theirs has changed, and remembers for each listener what changed lately, so that
 /// an idle long-poll never reads the database.
 ///
@@ -23,13 +30,17 @@ package final class ChangeHub: Sendable {
         case unknown
     }
 
+    private enum Waiter {
+        case task(CheckedContinuation<Void, Never>)
+        case poll(any ParkedPoll)
+    }
     private final class Listener {
         var rooms: Set<String> = []
         /// Latest changes, oldest first; everything after `knownFrom` is in it.
         var recent: [Change] = []
         var knownPosition: Int64
         var knownEphemeral: Int64
-        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+        var waiters: [(id: Int, waiter: Waiter)] = []
         var lastUse: Int64 = 0
         var isReady = false
         init(position: Int64, ephemeral: Int64) { knownPosition = position; knownEphemeral = ephemeral }
@@ -53,31 +64,31 @@ package final class ChangeHub: Sendable {
 
     /// Called by the database's commit hook, in commit order.
     package func committed(_ info: CommitInfo) {
-        let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+        let woken = state.withLock { state -> [Waiter] in
             state.position = max(state.position, info.position)
             return Self.tell(&state, info.keys, position: info.position, isEphemeral: false)
         }
-        for waiter in woken { waiter.resume() }
+        Self.wake(woken)
     }
 
     /// A change that lives in memory only (typing, presence). Gives its ephemeral position. `note` stores the position where
     /// the source keeps its data, before any reader can have a token that covers it; it must not call the hub.
     @discardableResult package func changed(_ keys: [ChangeKey], note: (Int64) -> Void = { _ in }) -> Int64 {
-        let (position, woken) = state.withLock { state -> (Int64, [CheckedContinuation<Void, Never>]) in
+        let (position, woken) = state.withLock { state -> (Int64, [Waiter]) in
             state.ephemeral += 1
             note(state.ephemeral)
             return (state.ephemeral, Self.tell(&state, Set(keys), position: state.ephemeral, isEphemeral: true))
         }
-        for waiter in woken { waiter.resume() }
+        Self.wake(woken)
         return position
     }
 
-    private static func tell(_ state: inout State, _ keys: Set<ChangeKey>, position: Int64, isEphemeral: Bool) -> [CheckedContinuation<Void, Never>] {
-        var woken: [CheckedContinuation<Void, Never>] = []
+    private static func tell(_ state: inout State, _ keys: Set<ChangeKey>, position: Int64, isEphemeral: Bool) -> [Waiter] {
+        var woken: [Waiter] = []
         for key in keys {
             let names: Set<String> = switch key {
             case .user(let user), .device(let user): [user]
-            case .room(let room): state.byRoom[room] ?? []
+            case .room(let room), .receipts(let room): state.byRoom[room] ?? []
             case .desk: ["desk"]
             case .custom(let name): ["custom:" + name]
             }
@@ -91,7 +102,7 @@ package final class ChangeHub: Sendable {
                     listener.recent.removeFirst(kept / 2)
                 }
                 if !listener.waiters.isEmpty {
-                    woken.append(contentsOf: listener.waiters.values)
+                    for entry in listener.waiters { woken.append(entry.waiter) }
                     listener.waiters.removeAll()
                 }
             }
@@ -112,7 +123,7 @@ package final class ChangeHub: Sendable {
     }
     /// Adds the rooms that were read after `prepare`. What happened before this moment is not known.
     package func listen(_ name: String, rooms: [String]) {
-        let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+        let woken = state.withLock { state -> [Waiter] in
             guard let listener = state.listeners[name] else { return [] }
             for room in rooms where listener.rooms.insert(room).inserted { state.byRoom[room, default: []].insert(name) }
             guard !listener.isReady else { return [] }
@@ -121,9 +132,9 @@ package final class ChangeHub: Sendable {
             listener.recent.removeAll()
             listener.isReady = true
             defer { listener.waiters.removeAll() }
-            return Array(listener.waiters.values)   // they began to wait before the rooms were known
+            return listener.waiters.map(\.waiter)   // they began to wait before the rooms were known
         }
-        for waiter in woken { waiter.resume() }
+        Self.wake(woken)
     }
     /// Whether that may be a room of the listener: true also for one who is not known.
     package func mayHear(_ name: String, of room: String) -> Bool {
@@ -132,7 +143,14 @@ package final class ChangeHub: Sendable {
             return listener.rooms.contains(room)
         }
     }
-    package func isListening(_ name: String) -> Bool { state.withLock { $0.listeners[name]?.isReady == true } }
+    /// Whether `name` listens; one who does is remembered for longer.
+    package func isListening(_ name: String, now: Int64) -> Bool {
+        state.withLock { state in
+            guard let listener = state.listeners[name], listener.isReady else { return false }
+            listener.lastUse = now
+            return true
+        }
+    }
 
     /// The user's set of rooms changed (after the commit, before its `committed`).
     package func joined(_ name: String, room: String) {
@@ -164,15 +182,13 @@ package final class ChangeHub: Sendable {
     /// Returns when something changed for `name` after `token`, at the time-out, or when the task is cancelled.
     package func wait(_ name: String, since token: SyncToken, timeout milliseconds: Int64) async {
         guard milliseconds > 0, token.toDevice == nil else { return }
-        let id = state.withLock { state in state.nextWaiter += 1; return state.nextWaiter }
+        let id = state.withLock { Self.nextWaiter(&$0) }
         let timer = Mutex<Task<Void, Never>?>(nil)
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let waits = state.withLock { state -> Bool in
-                    guard !state.isClosed, !Task.isCancelled, let listener = state.listeners[name], token.position >= listener.knownPosition, token.ephemeral >= listener.knownEphemeral,
-                          !listener.recent.contains(where: { $0.position > ($0.isEphemeral ? token.ephemeral : token.position) })
-                    else { return false }
-                    listener.waiters[id] = continuation
+                    guard !state.isClosed, !Task.isCancelled, let listener = Self.quiet(&state, name, since: token) else { return false }
+                    listener.waiters.append((id, .task(continuation)))
                     return true
                 }
                 guard waits else { return continuation.resume() }
@@ -190,19 +206,58 @@ package final class ChangeHub: Sendable {
         timer.withLock { $0?.cancel() }
     }
 
-    private func release(_ name: String, _ id: Int) {
-        let waiter = state.withLock { $0.listeners[name]?.waiters.removeValue(forKey: id) }
-        waiter?.resume()
+    /// Lets a poll wait until something has changed for `name` after `token`; gives the number to `release` it by. nil when there is
+    /// something already, when the hub does not know, or when it is closed: then it does not wait.
+    package func park(_ poll: any ParkedPoll, _ name: String, since token: SyncToken) -> Int? {
+        state.withLock { state in
+            guard token.toDevice == nil, !state.isClosed, let listener = Self.quiet(&state, name, since: token) else { return nil }
+            let id = Self.nextWaiter(&state)
+            listener.waiters.append((id, .poll(poll)))
+            return id
+        }
+    }
+
+    private static func nextWaiter(_ state: inout State) -> Int {
+        state.nextWaiter += 1
+        return state.nextWaiter
+    }
+
+    /// The listener, when nothing has changed for it after the token.
+    private static func quiet(_ state: inout State, _ name: String, since token: SyncToken) -> Listener? {
+        guard let listener = state.listeners[name], token.position >= listener.knownPosition, token.ephemeral >= listener.knownEphemeral,
+              !listener.recent.contains(where: { $0.position > ($0.isEphemeral ? token.ephemeral : token.position) }) else { return nil }
+        return listener
+    }
+
+    /// Ends one wait. False when it had ended already.
+    @discardableResult package func release(_ name: String, _ id: Int) -> Bool {
+        let found = state.withLock { state -> Waiter? in
+            guard let listener = state.listeners[name], let index = listener.waiters.firstIndex(where: { $0.id == id }) else { return nil }
+            return listener.waiters.remove(at: index).waiter
+        }
+        if case .task(let waiter) = found { waiter.resume() }
+        return found != nil
+    }
+
+    private static func wake(_ woken: [Waiter]) {
+        var polls: [any ParkedPoll] = []
+        for waiter in woken {
+            switch waiter {
+            case .task(let continuation): continuation.resume()
+            case .poll(let poll): polls.append(poll)
+            }
+        }
+        polls.first?.wake(polls)
     }
 
     /// Ends all waits: the server is going down.
     package func close() {
-        let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+        let woken = state.withLock { state -> [Waiter] in
             state.isClosed = true
             defer { for listener in state.listeners.values { listener.waiters.removeAll() } }
-            return state.listeners.values.flatMap { Array($0.waiters.values) }
+            return state.listeners.values.flatMap { $0.waiters.map(\.waiter) }
         }
-        for waiter in woken { waiter.resume() }
+        Self.wake(woken)
     }
     package var isClosed: Bool { state.withLock { $0.isClosed } }
 

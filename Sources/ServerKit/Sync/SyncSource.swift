@@ -36,8 +36,11 @@ package struct SyncScope: Sendable {
     package var joined: Set<RoomID>
     /// Joined rooms for which the client must get everything (initial sync, joined since, full_state).
     package var fresh: Set<RoomID>
-    /// Joined rooms touched since the client's token; nil when that is not known and every joined room must be looked at.
+    /// Joined rooms touched since the client's token, when nothing else of the user has changed (no room joined, no account data); nil when
+    /// that is not known and every joined room must be looked at.
     package var touched: Set<RoomID>?
+    /// Of these, rooms in which somebody's receipt or marker has changed; nil when that is not known.
+    package var receipts: Set<RoomID>?
     /// Of `joined`, rooms that the user only looks into from outside.
     package var peeked: Set<RoomID>
     /// What the client asks for: a source need not read what nobody wants.
@@ -54,9 +57,9 @@ package struct SyncScope: Sendable {
     }
 
     package init(user: UserID, device: DeviceID, since: SyncToken?, now: SyncToken, joined: Set<RoomID>, fresh: Set<RoomID>, touched: Set<RoomID>?,
-                 peeked: Set<RoomID> = []) {
+                 receipts: Set<RoomID>? = nil, peeked: Set<RoomID> = []) {
         self.user = user; self.device = device; self.since = since; self.now = now
-        self.joined = joined; self.fresh = fresh; self.touched = touched; self.peeked = peeked
+        self.joined = joined; self.fresh = fresh; self.touched = touched; self.receipts = receipts; self.peeked = peeked
     }
 }
 
@@ -99,6 +102,9 @@ package struct SyncParts: Sendable {
 /// One stream of a client's sync (account data, receipts, typing, to-device, ...).
 /// Law, checked by TestKit at the end of API tests: initial(t1) + delta(t1 -> t2) = initial(t2), after the client's merge rule.
 package protocol SyncSource: Sendable {
+    /// Whether neither `began` nor `acknowledged` has anything to do for this request: then a long-poll can begin to wait at once, without
+    /// a task. Never blocks.
+    func isQuiet(_ c: Context, user: UserID, device: DeviceID, presence: String, through token: SyncToken) -> Bool
     /// A sync request has come in, before anything is read or waited for. `presence` is its `set_presence`, "online" when it says nothing.
     func began(_ c: Context, user: UserID, device: DeviceID, presence: String) async throws
     /// Reads in the sync's snapshot; `scope.now.position` is that snapshot's position.

@@ -69,17 +69,13 @@ struct SlidingReader {
     private func answer(_ tx: ReadTx, _ list: inout RoomList, position: Int64, ephemeral: Int64) throws -> Result {
         let now = SyncToken(position: position, ephemeral: max(ephemeral, since?.ephemeral ?? 0))
         var result = Result(answer: SlidingAnswer(), state: taken.state, token: now, told: [])
-        let touched = touched(at: position)
+        let news = since.flatMap { Touched(c, session, since: $0, covering: position) }
+        let touched = news?.rooms
         let sights = try sights(tx, &list, &result)
         try forgetRooms(tx, &result, list, sights, touched)
         let parts = try rooms(tx, list, sights, touched, &result)
-        try extensions(tx, list, sights, touched, parts, &result)
+        try extensions(tx, list, sights, news, parts, &result)
         return result
-    }
-
-    /// Rooms in which something happened since the client's token; nil when that is not known.
-    private func touched(at position: Int64) -> Set<RoomID>? {
-        since.flatMap { SyncEndpoint.touched(c, session, since: $0, covering: position) }
     }
 
     // MARK: which rooms
@@ -352,7 +348,7 @@ struct SlidingReader {
 
     // MARK: extensions
 
-    private func extensions(_ tx: ReadTx, _ list: RoomList, _ sights: [Int64: Sight], _ touched: Set<RoomID>?, _ fresh: Set<RoomID>, _ result: inout Result) throws {
+    private func extensions(_ tx: ReadTx, _ list: RoomList, _ sights: [Int64: Sight], _ news: Touched?, _ fresh: Set<RoomID>, _ result: inout Result) throws {
         if let wanted = asked.toDevice {
             var scope = SyncScope(user: user, device: session.deviceID, since: result.token, now: result.token, joined: [], fresh: [], touched: [])
             scope.since?.toDevice = min(wanted.since ?? 0, result.token.position)
@@ -364,7 +360,7 @@ struct SlidingReader {
         }
         guard !asked.wanted.isEmpty else { return }
         let joined = Set(result.state.rooms.keys.compactMap { nid in list.entries[nid].flatMap { $0.isJoined ? $0.room : nil } })
-        var scope = SyncScope(user: user, device: session.deviceID, since: since, now: result.token, joined: joined, fresh: fresh, touched: touched)
+        var scope = SyncScope(user: user, device: session.deviceID, since: since, now: result.token, joined: joined, fresh: fresh, touched: news?.rooms, receipts: news?.read)
         scope.wanted = asked.wanted
         var parts = SyncParts()
         for source in c.syncSources { try source.contribute(c, tx, scope, into: &parts) }

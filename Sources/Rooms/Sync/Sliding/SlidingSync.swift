@@ -67,7 +67,7 @@ struct SlidingSync: Sendable {
             try one.list.withLock { list in try reader.read(tx, &list, ephemeral: ephemeral) }
         }
         // A few changed rooms are read here and now; more is a reader's work.
-        if let since, let touched = SyncEndpoint.touched(c, session, since: since, covering: 0), touched.count <= 4 { return try await c.db.quickRead(body) }
+        if let since, let touched = Touched(c, session, since: since, covering: 0), touched.rooms.count <= 4 { return try await c.db.quickRead(body) }
         return try await c.db.read(body)
     }
 }
