@@ -11,7 +11,15 @@
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 
-int comptoir_sha256(const uint8_t *data, size_t length, uint8_t *out32) { return SHA256(data, length, out32) != NULL; }
+// Looking the algorithm up and making a context cost more than hashing what is usually hashed here: each thread does both once.
+int comptoir_sha256(const uint8_t *data, size_t length, uint8_t *out32) {
+    static _Thread_local EVP_MD_CTX *context;
+    static _Thread_local EVP_MD *algorithm;
+    if (!context) context = EVP_MD_CTX_new();
+    if (!algorithm) algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+    return context && algorithm && EVP_DigestInit_ex2(context, algorithm, NULL) == 1 && EVP_DigestUpdate(context, data, length) == 1 &&
+           EVP_DigestFinal_ex(context, out32, NULL) == 1;
+}
 
 void *comptoir_sha256_begin(void) {
     EVP_MD_CTX *context = EVP_MD_CTX_new();

@@ -129,6 +129,11 @@ package final class Database: Sendable {
         }
     }
 
+    /// `write` for those who wait in no task: `finish` is called on the writer's thread, which it must not hold up.
+    package func write<T: Sendable>(_ body: @escaping @Sendable (WriteTx) throws -> T, then finish: @escaping @Sendable (Result<T, any Error>) -> Void) {
+        submit(write: body, finish)
+    }
+
     /// `read` for the command line, the start and tests: it blocks this thread.
     package func readNow<T: Sendable>(_ body: @escaping @Sendable (ReadTx) throws -> T) throws -> T {
         let result = Monitor<Result<T, any Error>?>(nil)

@@ -90,6 +90,7 @@ package final class TestApp: Sendable {
         switch outcome {
         case .answer(let response): return response
         case .no: return await router.run(route, params: params, request, context: context, admitted: admitted)
+        case .works: return await reply.response
         case .waits(let waiting, let milliseconds):
             let timer = Task {
                 try await Task.sleep(for: .milliseconds(milliseconds))   // ends early when the answer has come

@@ -44,7 +44,8 @@ final class HTTPConnection: ChannelInboundHandler {
     private var path = ""
     private var language = "en"
     private var task: Task<Void, Never>?
-    /// What a request waits for whose answer comes without a task.
+    /// The answer of the request comes without a task; `parked` is what it waits for, when that can be told of the end.
+    private var isParked = false
     private var parked: (any Waiting)?
     private var reply: ConnectionReply?
     /// The body of the request that is being answered, when it is streamed.
@@ -87,10 +88,11 @@ final class HTTPConnection: ChannelInboundHandler {
         timer?.cancel()
         timer = nil
         task?.cancel()
-        if let parked {
-            self.parked = nil
+        if isParked {
+            isParked = false
             shared.inFlight.subtract(1, ordering: .relaxed)
-            parked.cancel()
+            parked?.cancel()
+            parked = nil
         }
         reply = nil
         waiting = []
@@ -276,8 +278,13 @@ final class HTTPConnection: ChannelInboundHandler {
                 return answer(response)
             case .waits(let waiting, let milliseconds):
                 shared.inFlight.add(1, ordering: .relaxed)
+                isParked = true
                 parked = waiting
                 arm(.milliseconds(milliseconds))
+                return
+            case .works:
+                shared.inFlight.add(1, ordering: .relaxed)
+                isParked = true
                 return
             }
         }
@@ -300,7 +307,8 @@ final class HTTPConnection: ChannelInboundHandler {
 
     /// The answer to a request that was waiting.
     fileprivate func answerParked(_ response: Response) {
-        guard parked != nil else { return }   // the client has gone
+        guard isParked else { return }   // the client has gone
+        isParked = false
         parked = nil
         shared.inFlight.subtract(1, ordering: .relaxed)
         count(response)

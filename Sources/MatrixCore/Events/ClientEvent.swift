@@ -104,9 +104,17 @@ package struct StoredEvent: Sendable {
         self.rest = rest
     }
 
-    /// The event as it was signed, canonical when `contentBytes` and `rest` are.
+    /// The event as servers exchange it, canonical when `contentBytes` and `rest` are.
+    /// - Parameter key: This server's, for what `rest` holds no signature of.
     /// - Throws: when `rest` is not the object it was.
-    package func pdu(version: RoomVersion) throws(JSONError) -> [UInt8] {
+    package func pdu(version: RoomVersion, signedBy key: ServerKey) throws -> [UInt8] {
+        var event = try JSONObject.parse(unsigned(version: version))
+        if event["signatures"] == nil { event["signatures"] = try SignedJSON.sign(Redaction.pdu(event, version: version), with: key)["signatures"] }
+        return event.encoded()
+    }
+
+    /// The event with the signatures that `rest` holds, if any.
+    package func unsigned(version: RoomVersion) throws(JSONError) -> [UInt8] {
         var event = try JSONObject.parse(rest)
         event["content"] = .raw(contentBytes)
         event["origin_server_ts"] = .int(originServerTS)

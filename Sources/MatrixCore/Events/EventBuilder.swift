@@ -13,7 +13,7 @@ package enum EventError: Error, Hashable, CustomStringConvertible {
     }
 }
 
-/// The fields of a new event, and the way from them to bytes, hashes, signature and id.
+/// The fields of a new event, and the way from them to bytes, hashes, id and signature.
 ///
 /// The content is encoded once; everything else is written around those bytes. The redacted form, which the signature and the id cover,
 /// is made from fields as well, so nothing is parsed or encoded twice.
@@ -91,11 +91,10 @@ package struct EventBuilder: Sendable {
         out.removeAll(keepingCapacity: true)
         frame.withoutRedacts.write(content: essential, hash: hash, signatures: nil, into: &out)
         let eventID = opaque?.id ?? EventFormat.eventID(referenceHash: SHA256.hash(out), version: version)
-        let signatures = key.signatures(out)
 
         return BuiltEvent(
             eventID: eventID, roomID: roomID ?? EventFormat.roomID(ofCreate: eventID), frame: frame, content: content, contentBytes: contentBytes,
-            redacts: redacts, hash: hash, signatures: signatures)
+            redacts: redacts, hash: hash, signed: out, key: key)
     }
 
     private func encode(_ object: JSONObject) throws(EventError) -> [UInt8] {
@@ -122,11 +121,13 @@ package struct BuiltEvent: Sendable {
     /// The event that this one redacts, wherever the version puts it.
     package let redacts: EventID?
     private let hash: String
-    private let signatures: [UInt8]
+    /// What a signature covers: the redacted event.
+    private let signed: [UInt8]
+    private let key: ServerKey
 
     fileprivate init(
         eventID: EventID, roomID: RoomID, frame: EventFrame, content: JSONObject, contentBytes: [UInt8], redacts: EventID?, hash: String,
-        signatures: [UInt8]
+        signed: [UInt8], key: ServerKey
     ) {
         self.eventID = eventID
         self.roomID = roomID
@@ -135,7 +136,8 @@ package struct BuiltEvent: Sendable {
         self.contentBytes = contentBytes
         self.redacts = redacts
         self.hash = hash
-        self.signatures = signatures
+        self.signed = signed
+        self.key = key
     }
 
     package var type: String { frame.type }
@@ -146,13 +148,14 @@ package struct BuiltEvent: Sendable {
     package var prevEvents: [EventID] { frame.prevEvents }
     package var authEvents: [EventID] { frame.authEvents }
 
-    /// What clients do not see, as one JSON object: `auth_events`, `depth`, `hashes`, `prev_events`, `signatures`, before version 11 `redacts` and
-    /// before version 3 `event_id`.
-    /// With the other fields it makes the event again: ``StoredEvent/pdu(version:)``.
+    /// What clients do not see, as one JSON object: `auth_events`, `depth`, `hashes`, `prev_events`, before version 11 `redacts` and before
+    /// version 3 `event_id`. With the other fields it makes the event again: ``StoredEvent/pdu(version:signedBy:)``.
+    /// Without `signatures`: an event is signed when another server, or a client that asks for all, is to see it. Its id does not depend on
+    /// them, and a signature costs as much as a tenth of a message.
     package var rest: [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(512)
-        frame.writeRest(hash: hash, signatures: signatures, into: &out)
+        frame.writeRest(hash: hash, into: &out)
         return out
     }
 
@@ -160,7 +163,7 @@ package struct BuiltEvent: Sendable {
     package func pdu() -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(contentBytes.count + 768)
-        frame.write(content: contentBytes, hash: hash, signatures: signatures, into: &out)
+        frame.write(content: contentBytes, hash: hash, signatures: key.signatures(signed), into: &out)
         return out
     }
 
@@ -217,7 +220,7 @@ struct EventFrame: Sendable {
         JSONWriter.ascii("}", &out)
     }
 
-    func writeRest(hash: String, signatures: [UInt8], into out: inout [UInt8]) {
+    func writeRest(hash: String, into out: inout [UInt8]) {
         JSONWriter.ascii("{\"auth_events\":", &out)
         references(authEvents, &out)
         JSONWriter.ascii(",\"depth\":", &out)
@@ -227,8 +230,6 @@ struct EventFrame: Sendable {
         JSONWriter.ascii(",\"prev_events\":", &out)
         references(prevEvents, &out)
         Self.member(",\"redacts\":", redacts?.rawValue, &out)
-        JSONWriter.ascii(",\"signatures\":", &out)
-        out.append(contentsOf: signatures)
         JSONWriter.ascii("}", &out)
     }
 

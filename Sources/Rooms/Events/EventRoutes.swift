@@ -18,14 +18,22 @@ extension RoomService {
                     return .json(bytes: EventJSON.bytes(found.event, view, membership: found.membership, relations: relations))
                 }
             },
-            Route(.put, room + "/send/{eventType}/{txnId}", auth: .guest, limit: .message) { request, c in
-                try request.refuseSuspended()
-                let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"),
-                                     content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try Self.transaction(request)),
-                                     timestamp: try request.massagedTimestamp())
+            Route(.put, room + "/send/{eventType}/{txnId}", auth: .guest, limit: .message, direct: { request, c, reply in
+                // A large body is not parsed on the thread of the connections.
+                guard request.body.count <= 16 << 10, try DelayedEvents.delay(request) == nil else { return .no }
+                let event = try Self.event(request), language = request.language
+                c.db.write { try self.append(c, $0, event) } then: { result in
+                    switch result {
+                    case .success(let id): reply.send(Self.answer(id))
+                    case .failure(let error): reply.send(Router.failure(error, "PUT " + room + "/send/{eventType}/{txnId}", language: language, c))
+                    }
+                }
+                return .works
+            }, { request, c in
+                let event = try Self.event(request)
                 if let delay = try DelayedEvents.delay(request) { return try await self.delayed.schedule(c, event, session: request.user, delay: delay) }
                 return try await self.answer(c) { try self.append(c, $0, event) }
-            },
+            }),
             // Without a transaction id, as in old versions of the API: some clients still do.
             Route(.post, room + "/send/{eventType}", auth: .guest, limit: .message) { request, c in
                 try request.refuseSuspended()
@@ -76,7 +84,17 @@ extension RoomService {
     }
 
     private func answer(_ c: Context, _ append: @escaping @Sendable (WriteTx) throws -> EventID) async throws -> Response {
-        let id = try await c.db.write(append)
+        Self.answer(try await c.db.write(append))
+    }
+
+    private static func event(_ request: Request) throws -> NewEvent {
+        try request.refuseSuspended()
+        return NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"),
+                        content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try transaction(request)),
+                        timestamp: try request.massagedTimestamp())
+    }
+
+    private static func answer(_ id: EventID) -> Response {
         var out: [UInt8] = []
         JSONWriter.ascii("{\"event_id\":", &out)
         JSONWriter.string(id.rawValue, &out)

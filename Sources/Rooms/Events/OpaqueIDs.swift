@@ -17,7 +17,7 @@ enum OpaqueIDs {
                             originServerTS: row.int(3), contentBytes: row.bytes(4), rest: row.bytes(5))
             }
             guard let stored else { throw RoomDamage(room: room.id, what: "event \(id) is missing") }
-            let event = try JSONObject.parse(try stored.pdu(version: version))
+            let event = try JSONObject.parse(try stored.unsigned(version: version))
             hashes[id] = Base64.encode(try EventFormat.referenceHash(event, version: version))
         }
         return hashes

@@ -47,7 +47,11 @@ final class SyncCourier: Sendable {
             let ephemeral = c.hub.ephemeral   // before the snapshot: what changes between is told again, never lost
             return try polls.map { try $0.read(tx, lazyMembers, ephemeral: ephemeral) }
         } then: { [self] result in
-            finish(batch.polls ?? [], result, c)
+            // What was refused before it began is refused to all: it would be again.
+            finish(batch.polls ?? state.withLock { state in
+                defer { state.woken.removeAll() }
+                return state.woken
+            }, result, c)
             let isDone = state.withLock { state in
                 if state.woken.isEmpty { state.running -= 1 }
                 return state.woken.isEmpty
@@ -96,17 +100,18 @@ final class SyncPoll: ParkedPoll, Waiting {
     let reply: any Reply
 
     private init(_ c: Context, _ courier: SyncCourier, _ session: Session, since: SyncToken, _ filter: Filter, _ section: SyncAnswer.StateSection,
-                 language: String, _ reply: any Reply) {
-        state = Mutex(State(token: since))
+                 waits: Bool, language: String, _ reply: any Reply) {
+        state = Mutex(State(token: since, isExpired: !waits))
         self.c = c; self.courier = courier; self.session = session; self.filter = filter; self.section = section
         self.language = language; self.reply = reply
     }
 
+    /// - Parameter waits: false for one that is answered whether there is news or not.
     static func begin(_ c: Context, _ courier: SyncCourier, _ session: Session, since: SyncToken, _ filter: Filter, _ section: SyncAnswer.StateSection,
-                      language: String, _ reply: any Reply) -> SyncPoll {
-        let poll = SyncPoll(c, courier, session, since: since, filter, section, language: language, reply)
+                      waits: Bool, language: String, _ reply: any Reply) -> SyncPoll {
+        let poll = SyncPoll(c, courier, session, since: since, filter, section, waits: waits, language: language, reply)
         c.metrics.add(.syncWaiting)
-        if !poll.park() { courier.take([poll], c) }
+        if !waits || !poll.park() { courier.take([poll], c) }
         return poll
     }
 

@@ -313,6 +313,10 @@ struct SyncReader {
             // Rarely asked for: the event as servers exchange it, besides what clients see.
             var object = try JSONObject.parse(EventJSON.bytes(event, view, membership: membership(event), relations: related))
             for (key, value) in try JSONObject.parse(rest) { object[key] = value }
+            if object["signatures"] == nil, let version = try RoomStore.head(tx, room).flatMap({ RoomVersion.named($0.version) }) {
+                let stored = StoredEvent(roomID: room, type: event.type, stateKey: event.stateKey, sender: event.sender, originServerTS: event.timestamp, contentBytes: event.content, rest: rest)
+                object["signatures"] = try JSONObject.parse(stored.pdu(version: version, signedBy: c.signing))["signatures"]
+            }
             object["room_id"] = JSON(room)
             list.add { object.write(into: &$0) }
         }

@@ -49,12 +49,13 @@ struct SyncEndpoint: Sendable {
     /// A client that goes on waiting: all that is needed to wait, and to answer later, is in memory.
     func direct(_ request: Request, _ c: Context, _ reply: any Reply) throws -> Direct {
         let session = request.user, question = try Question(request.query)
-        guard let since = question.since, since.toDevice == nil, question.timeout > 0, !question.fullState, since.position <= c.db.position,
+        guard let since = question.since, since.toDevice == nil, !question.fullState, since.position <= c.db.position,
               let filter = filters.known(question.filter, session), c.hub.isListening(session.userID.rawValue, now: c.clock.now),
               c.syncSources.allSatisfy({ $0.isQuiet(c, user: session.userID, device: session.deviceID, presence: question.presence, through: since) })
         else { return .no }
         if case .unknown = c.hub.changes(for: session.userID.rawValue, since: since) { return .no }
-        return .waits(SyncPoll.begin(c, courier, session, since: since, filter, question.section, language: request.language, reply), question.timeout)
+        let poll = SyncPoll.begin(c, courier, session, since: since, filter, question.section, waits: question.timeout > 0, language: request.language, reply)
+        return .waits(poll, question.timeout)
     }
 
     func answer(_ request: Request, _ c: Context) async throws -> Response {
@@ -143,31 +144,39 @@ struct Touched: Hashable, Sendable {
     }
 }
 
-/// The `filter` parameter: a stored filter's id, or JSON. Stored filters never change, so those lately used are kept.
+/// The `filter` parameter: a stored filter's id, or JSON. Neither changes, so those lately used are kept.
 final class SyncFilters: Sendable {
     private let kept = Mutex<[String: Filter]>([:])
-    private static let limit = 10_000
+    private static let limit = 10_000, longestKey = 1024
+
+    /// A filter in the request itself means the same to everybody.
+    private static func key(_ text: String, _ session: Session) -> String {
+        text.utf8.first == UInt8(ascii: "{") ? text : session.userID.rawValue + " " + text
+    }
 
     /// A filter that needs no reading; nil for others.
     func known(_ text: String?, _ session: Session) -> Filter? {
         guard let text, !text.isEmpty else { return Filter() }
-        return kept.withLock { $0[session.userID.rawValue + " " + text] }
+        return kept.withLock { $0[Self.key(text, session)] }
     }
 
     func load(_ text: String?, _ c: Context, _ session: Session) async throws -> Filter {
         guard let text, !text.isEmpty else { return Filter() }
+        let user = session.userID, key = Self.key(text, session)
+        if let filter = kept.withLock({ $0[key] }) { return filter }
         let json: JSON
         if text.utf8.first == UInt8(ascii: "{") {
             do { json = try JSON.parse(Array(text.utf8)) } catch { throw MatrixError.notJSON("'filter' is not valid JSON.") }
-            return try Self.parse(json)
+        } else {
+            guard let stored = try await c.db.read({ try c.ports.users.filter($0, user: user, id: text) }) else { throw MatrixError.invalidParam("There is no filter '\(text)'.") }
+            json = .object(stored)
         }
-        let user = session.userID, key = user.rawValue + " " + text
-        if let filter = kept.withLock({ $0[key] }) { return filter }
-        guard let stored = try await c.db.read({ try c.ports.users.filter($0, user: user, id: text) }) else { throw MatrixError.invalidParam("There is no filter '\(text)'.") }
-        let filter = try Self.parse(.object(stored))
-        kept.withLock { kept in
-            if kept.count >= Self.limit { kept.removeAll() }
-            kept[key] = filter
+        let filter = try Self.parse(json)
+        if key.utf8.count <= Self.longestKey {
+            kept.withLock { kept in
+                if kept.count >= Self.limit { kept.removeAll() }
+                kept[key] = filter
+            }
         }
         return filter
     }

@@ -22,4 +22,6 @@ package enum Direct: Sendable {
     case answer(Response)
     /// The answer comes by the reply; `expire` is called after so many milliseconds.
     case waits(any Waiting, Int64)
+    /// The answer comes by the reply as soon as the database has done its work, which goes on when the client leaves.
+    case works
 }

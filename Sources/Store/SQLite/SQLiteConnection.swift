@@ -54,6 +54,7 @@ final class SQLiteConnection: Connection {
             PRAGMA temp_store = MEMORY;
             PRAGMA mmap_size = 0;
             PRAGMA journal_size_limit = 67108864;
+            PRAGMA wal_autocheckpoint = 4000;
             PRAGMA cache_size = \(options.isWriter ? -8192 : -2048);
             PRAGMA query_only = \(options.isWriter ? "OFF" : "ON")
             """)

@@ -20,15 +20,34 @@ import Testing
     }
 
     @Test func refusesWhatIsTooMuch() async throws {
-        let pool = WorkerPool(threads: 1, limit: 3), gate = Mutex(true)
-        let blocker = Task { try await pool.run { while gate.withLock({ $0 }) { usleep(1000) } } }
-        try await Task.sleep(for: .milliseconds(50))
-        let waiting = (0..<3).map { _ in Task { try await pool.run { 1 } } }
-        try await Task.sleep(for: .milliseconds(50))
-        await #expect(throws: MatrixError.overloaded()) { try await pool.run { 1 } }
-        gate.withLock { $0 = false }
+        let pool = WorkerPool(threads: 1, limit: 3), seen = Seen()
+        let blocker = Task {
+            try await pool.run {
+                seen.began.withLock { $0 = true }
+                while !seen.isOpen.withLock({ $0 }) { usleep(1000) }
+            }
+        }
+        while !seen.began.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(2)) }
+        // Whichever three come first wait; the others are refused while these still do.
+        let callers = (0..<10).map { _ in
+            Task {
+                do { return try await pool.run { true } } catch {
+                    #expect(error as? MatrixError == MatrixError.overloaded())
+                    seen.refused.withLock { $0 += 1 }
+                    return false
+                }
+            }
+        }
+        while seen.refused.withLock({ $0 }) < 7 { try await Task.sleep(for: .milliseconds(2)) }
+        seen.isOpen.withLock { $0 = true }
         try await blocker.value
-        for task in waiting { #expect(try await task.value == 1) }
+        var served = 0
+        for caller in callers where await caller.value { served += 1 }
+        #expect(served == 3)
         #expect(try await pool.run { 2 } == 2)
+    }
+
+    private final class Seen: Sendable {
+        let began = Mutex(false), isOpen = Mutex(false), refused = Mutex(0)
     }
 }

@@ -69,10 +69,11 @@ struct RoomVersionTests {
 
     /// The room's stored events as servers would exchange them, oldest first.
     private static func pdus(_ room: Room, _ version: RoomVersion) throws -> [JSONObject] {
-        try room.house.read { tx in
+        let key = room.house.app.context.signing
+        return try room.house.read { tx in
             try tx.all("SELECT type, state_key, sender, ts, content, rest FROM event ORDER BY pos") { row in
                 try JSONObject.parse(StoredEvent(roomID: room.id, type: row.text(0), stateKey: row.textOrNil(1), sender: UserID(trusted: row.text(2)),
-                                                 originServerTS: row.int(3), contentBytes: row.bytes(4), rest: row.bytes(5)).pdu(version: version))
+                                                 originServerTS: row.int(3), contentBytes: row.bytes(4), rest: row.bytes(5)).pdu(version: version, signedBy: key))
             }
         }
     }

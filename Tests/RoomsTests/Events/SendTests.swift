@@ -45,7 +45,7 @@ struct SendTests {
             let version = try #require(RoomVersion.named(name))
             let rest = try house.read { tx in try tx.first("SELECT rest FROM event WHERE pos = ?", row.pos) { $0.bytes(0) } }
             let pdu = try StoredEvent(roomID: room.id, type: row.type, stateKey: row.stateKey, sender: row.sender, originServerTS: row.timestamp,
-                                      contentBytes: row.content, rest: try #require(rest)).pdu(version: version)
+                                      contentBytes: row.content, rest: try #require(rest)).pdu(version: version, signedBy: house.app.context.signing)
             let event = try JSONObject.parse(pdu)
             #expect(try EventFormat.eventID(event, version: version) == id)
             #expect(EventFormat.hasValidContentHash(event, version: version))
