@@ -289,7 +289,7 @@ class Story:
         self.history: list[str] = []
         self.last_states: dict[str, tuple[str, int]] = {}
         self.desk_items: dict[str, list[dict]] = {act.conversation: [], act.served: []}
-        self.checked: collections.Counter = collections.Counter()
+        self.checked = collections.Counter(pushes=len(self.outside.pushed), told=len(self.outside.told))
         # The stream begins at its first position: what both conversations hold by now is read once.
         self.console.start()
         await asyncio.wait_for(self.console.begun.wait(), 20)
