@@ -68,8 +68,9 @@ class Counts:
 
     def quiet(self) -> tuple[int, ...]:
         """Waits until the server does nothing more."""
-        last, still = self.raw(), 0
+        last, still, until = self.raw(), 0, time.monotonic() + 30
         while still < 4:
+            assert time.monotonic() < until, "the server does not come to rest"
             time.sleep(0.001)
             now = self.raw()
             still = still + 1 if now == last else 0
@@ -209,8 +210,8 @@ def measure() -> dict[str, dict[str, float | None]]:
             def update() -> None:
                 person.write(room)
                 for stream in streams:
-                    while not stream.readline().startswith(b"event: message.created"):
-                        pass
+                    while not (line := stream.readline()).startswith(b"event: message.created"):
+                        assert line and not line.startswith(b": ping"), "a stream was not told of a message"
 
             works["a customer's message to five streams of the desk"] = counts.each(25, update)
             return {work: {name: None if value is None else round(value, 2) for name, value in found.items()} for work, found in works.items()}

@@ -95,5 +95,9 @@ extension Desk {
         CREATE INDEX desk_change_conversation ON desk_change(conversation_id, kind);
         CREATE INDEX desk_change_at ON desk_change(at)
         """),
+        Migration(86, "desk conversations that agents serve", """
+        CREATE INDEX desk_conversation_served ON desk_conversation(status, assignee_id, joined_agent, waiting_since, declined_by)
+          WHERE status = 'open' AND assignee_id IS NOT NULL
+        """),
     ]
 }

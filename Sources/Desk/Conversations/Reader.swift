@@ -60,11 +60,30 @@ final class Reader {
         return row
     }
     func conversation(_ row: Conversation) throws -> JSON {
-        let unread = try tx.first("""
-            SELECT COUNT(*) FROM (SELECT 1 FROM desk_item WHERE conversation_id = ? AND author_kind = 'contact' AND kind = 'message'
-              AND id > COALESCE((SELECT up_to FROM desk_read WHERE agent_id = ? AND conversation_id = ?), 0) LIMIT 100) AS counted
-            """, row.id, viewer.id, row.id) { $0.int(0) } ?? 0
+        let read = try tx.first("SELECT up_to FROM desk_read WHERE agent_id = ? AND conversation_id = ?", viewer.id, row.id) { $0.int(0) } ?? 0
         let mentioned = try tx.exists("SELECT 1 FROM desk_mention WHERE conversation_id = ? AND agent_id = ? AND is_read = 0", row.id, viewer.id)
+        return Self.with(try common(row), unread: try unread(row.id, after: read), mentioned: mentioned)
+    }
+    /// Messages of the customer after an item, up to a hundred.
+    func unread(_ conversation: String, after item: Int64) throws -> Int64 {
+        try tx.first("""
+            SELECT COUNT(*) FROM (SELECT 1 FROM desk_item WHERE conversation_id = ? AND author_kind = 'contact' AND kind = 'message' AND id > ? LIMIT 100) AS counted
+            """, conversation, item) { $0.int(0) } ?? 0
+    }
+    /// For streams: everything about it that does not depend on who looks, and what that needs.
+    func talk(_ row: Conversation) throws -> StreamCache.Moment.Talk {
+        let read = try tx.all("SELECT agent_id, up_to FROM desk_read WHERE conversation_id = ?", row.id) { ($0.text(0), $0.int(1)) }
+        let mentioned = try tx.all("SELECT DISTINCT agent_id FROM desk_mention WHERE conversation_id = ? AND is_read = 0", row.id) { $0.text(0) }
+        return .init(row: row, common: try common(row), readUpTo: Dictionary(uniqueKeysWithValues: read), mentioned: Set(mentioned))
+    }
+    static func conversation(_ talk: StreamCache.Moment.Talk, unread: Int64, mentioned: Bool) -> JSON { with(talk.common, unread: unread, mentioned: mentioned) }
+    private static func with(_ common: JSONObject, unread: Int64, mentioned: Bool) -> JSON {
+        var all = common
+        all["unread"] = .int(unread)
+        all["mentioned"] = .bool(mentioned)
+        return .object(all)
+    }
+    private func common(_ row: Conversation) throws -> JSONObject {
         let tags = try tx.all("SELECT tag FROM desk_conversation_tag WHERE conversation_id = ? ORDER BY tag", row.id) { $0.text(0) }
         var last = JSON.null
         if let id = row.lastMessage, let item = try Items.load(tx, id) {
@@ -77,7 +96,7 @@ final class Reader {
             "inbox": ["id": .string(row.inboxID), "name": .string(try inboxName(row.inboxID))], "status": .string(row.status.rawValue),
             "snoozed_until": .of(row.state.snoozedUntil), "priority": .string(row.priority.rawValue), "language": .of(row.language), "encrypted": .bool(row.isEncrypted),
             "contact": try contactRef(row.contactID), "assignee": try agentRef(row.assignee), "tags": .of(tags), "last_message": last,
-            "waiting_since": .of(row.state.waitingSince), "unread": .int(unread), "mentioned": .bool(mentioned), "message_count": .int(row.messageCount),
+            "waiting_since": .of(row.state.waitingSince), "message_count": .int(row.messageCount),
             "contact_read_at": .of(row.contactReadAt), "page": row.pageURL.map { ["url": .string($0), "title": .of(row.pageTitle)] } ?? .null,
             "created_at": .int(row.createdAt), "updated_at": .int(row.updatedAt), "resolved_at": .of(row.state.resolvedAt),
         ]

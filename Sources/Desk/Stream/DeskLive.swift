@@ -46,12 +46,26 @@ package final class DeskLive: Sendable {
         var seedTime: Int64?
         var isClosed = false
         var owesRouting = false
+        var hasRouting = false
+        var isSettling = false
     }
     private let state = Mutex(State())
+    let shared = StreamCache()
+    private let presence = Atomic<Int64>(0)
+    /// Grows with each contact who comes or goes.
+    var presences: Int64 { presence.load(ordering: .acquiring) }
     let timers = Lookout<Desk.Timers>()
     /// A routing failed after its cause was committed: the next look at the clock does it again.
     func oweRouting() { state.withLock { $0.owesRouting = true } }
     func takeOwedRouting() -> Bool { state.withLock { state in defer { state.owesRouting = false }; return state.owesRouting } }
+    /// True when no routing has been claimed that has not begun yet.
+    func claimRouting() -> Bool { state.withLock { state in defer { state.hasRouting = true }; return !state.hasRouting } }
+    func releaseRouting() { state.withLock { $0.hasRouting = false } }
+    /// The transaction that runs settles at its end. Set by the thread that writes, which runs one at a time.
+    var isSettling: Bool {
+        get { state.withLock { $0.isSettling } }
+        set { state.withLock { $0.isSettling = newValue } }
+    }
     static let viewingLasts: Int64 = 45_000, typingLasts: Int64 = 30_000, contactLasts: Int64 = 120_000
     static let heartbeatLasts: Int64 = 60_000
     static let mostVolatile = 500
@@ -83,7 +97,8 @@ package final class DeskLive: Sendable {
         }
     }
     func close(stream id: Int) {
-        let waiter = state.withLock { state in state.streams.removeValue(forKey: id)?.waiter }
+        let (waiter, isLast) = state.withLock { state in (state.streams.removeValue(forKey: id)?.waiter, state.streams.isEmpty) }
+        if isLast { shared.forget() }
         waiter?.resume()
     }
     var openStreams: Int { state.withLock { $0.streams.count } }
@@ -253,12 +268,18 @@ package final class DeskLive: Sendable {
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             let was = (state.contactsSeen[contact] ?? 0) > now
             state.contactsSeen[contact] = now + Self.contactLasts
-            return was ? [] : Self.put(&state, Self.presence(contact, true))
+            if was { return [] }
+            presence.add(1, ordering: .acquiringAndReleasing)
+            return Self.put(&state, Self.presence(contact, true))
         }
         for waiter in waiters { waiter.resume() }
     }
     func contactGone(_ contact: String) {
-        let waiters = state.withLock { state in state.contactsSeen.removeValue(forKey: contact) == nil ? [] : Self.put(&state, Self.presence(contact, false)) }
+        let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            guard state.contactsSeen.removeValue(forKey: contact) != nil else { return [] }
+            presence.add(1, ordering: .acquiringAndReleasing)
+            return Self.put(&state, Self.presence(contact, false))
+        }
         for waiter in waiters { waiter.resume() }
     }
     func isContactOnline(_ contact: String, now: Int64) -> Bool { state.withLock { ($0.contactsSeen[contact] ?? 0) > now } }
@@ -282,6 +303,7 @@ package final class DeskLive: Sendable {
             }
             for (contact, until) in state.contactsSeen where until <= now {
                 state.contactsSeen[contact] = nil
+                presence.add(1, ordering: .acquiringAndReleasing)
                 waiters += Self.put(&state, Self.presence(contact, false))
             }
             return waiters

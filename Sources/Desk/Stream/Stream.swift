@@ -39,34 +39,47 @@ enum DeskStream {
     struct Change: Sendable { var position: Int64, kind: ChangeKind, conversation: String, inbox: String?, ref: String }
 
     /// Events after `since` as this agent may see them. `through` is how far the log was read.
-    static func read(_ reader: Reader, since: Int64) throws -> (events: [UInt8], through: Int64, isComplete: Bool) {
-        let changes = try reader.tx.all("SELECT position, kind, conversation_id, inbox_id, ref FROM desk_change WHERE position > ? ORDER BY position LIMIT ?", since, batch) { row in
-            ChangeKind(rawValue: row.text(1)).map { Change(position: row.int(0), kind: $0, conversation: row.text(2), inbox: row.textOrNil(3), ref: row.text(4)) }
-        }.compactMap(\.self)
+    static func read(_ reader: Reader, _ moment: StreamCache.Moment, since: Int64) throws -> (events: [UInt8], through: Int64, isComplete: Bool) {
+        let changes = try moment.changes(after: since) {
+            try reader.tx.all("SELECT position, kind, conversation_id, inbox_id, ref FROM desk_change WHERE position > ? ORDER BY position LIMIT ?", since, batch) { row in
+                ChangeKind(rawValue: row.text(1)).map { Change(position: row.int(0), kind: $0, conversation: row.text(2), inbox: row.textOrNil(3), ref: row.text(4)) }
+            }.compactMap(\.self)
+        }
         var out: [UInt8] = []
         for change in changes {
             if let inbox = change.inbox, !reader.viewer.sees(inbox: inbox) { continue }
-            guard let data = try payload(reader, change, since: since) else { continue }
-            out += frame(event: change.kind.rawValue, id: change.position, data)
+            out += try frame(reader, moment, change, since: since)
         }
         return (out, changes.last?.position ?? since, changes.count < batch)
     }
-    private static func payload(_ reader: Reader, _ change: Change, since: Int64) throws -> JSON? {
+    /// Nothing when there is nothing to be seen of it.
+    private static func frame(_ reader: Reader, _ moment: StreamCache.Moment, _ change: Change, since: Int64) throws -> [UInt8] {
+        var key = StreamCache.Moment.Frame(position: change.position), talk: StreamCache.Moment.Talk?
         switch change.kind {
         case .conversationUpdated:
-            guard let row = try Conversations.load(reader.tx, change.conversation) else { return nil }
-            return ["conversation": try reader.conversation(row), "created": .bool(row.createdPosition > since)]
-        case .messageCreated, .messageUpdated, .noteCreated, .systemCreated:
-            guard let id = Int64(change.ref), let item = try Items.load(reader.tx, id) else { return nil }
-            return ["conversation_id": .string(change.conversation), "item": try reader.item(item)]
-        case .noteDeleted: return ["conversation_id": .string(change.conversation), "note": .string(change.ref)]
+            talk = try moment.talk(change.conversation) { try Conversations.load(reader.tx, change.conversation).map(reader.talk) }
+            guard let talk else { return [] }
+            let read = talk.readUpTo[reader.viewer.id] ?? 0
+            key.created = talk.row.createdPosition > since
+            key.mentioned = talk.mentioned.contains(reader.viewer.id)
+            key.unread = try moment.unread(change.conversation, after: read) { try reader.unread(change.conversation, after: read) }
         case .contactUpdated:
-            guard let contact = try Contacts.load(reader.tx, change.ref), try Contacts.isVisible(reader.tx, contact.id, to: reader.viewer) else { return nil }
-            return ["contact": try reader.contact(contact)]
-        case .agentUpdated:
-            guard let agent = try Agents.load(reader.tx, change.ref) else { return nil }
-            return ["agent": agent.json]
-        case .settingsUpdated: return ["what": .string(change.ref)]
+            guard try Contacts.isVisible(reader.tx, change.ref, to: reader.viewer) else { return [] }
+        default: break
+        }
+        return try moment.frame(key) {
+            try payload(reader, change, talk, key).map { frame(event: change.kind.rawValue, id: change.position, $0) } ?? []
+        }
+    }
+    private static func payload(_ reader: Reader, _ change: Change, _ talk: StreamCache.Moment.Talk?, _ key: StreamCache.Moment.Frame) throws -> JSON? {
+        switch change.kind {
+        case .conversationUpdated: talk.map { ["conversation": Reader.conversation($0, unread: key.unread, mentioned: key.mentioned), "created": .bool(key.created)] }
+        case .messageCreated, .messageUpdated, .noteCreated, .systemCreated:
+            try Int64(change.ref).flatMap { try Items.load(reader.tx, $0) }.map { ["conversation_id": .string(change.conversation), "item": try reader.item($0)] }
+        case .noteDeleted: ["conversation_id": .string(change.conversation), "note": .string(change.ref)]
+        case .contactUpdated: try Contacts.load(reader.tx, change.ref).map { ["contact": try reader.contact($0)] }
+        case .agentUpdated: try Agents.load(reader.tx, change.ref).map { ["agent": $0.json] }
+        case .settingsUpdated: ["what": .string(change.ref)]
         }
     }
     static func frame(event: String, id: Int64? = nil, _ data: JSON) -> [UInt8] {
@@ -150,9 +163,10 @@ enum DeskStream {
         private func catchUp() async throws -> [UInt8] {
             let since = state.withLock { $0.since ?? 0 }
             // Who he is may have changed since the last batch: inboxes, role.
-            let (events, through, isComplete) = try await call.c.db.read { [call] tx in
-                guard let me = try Agents.load(tx, call.me.id), me.isActive else { throw DeskError.forbidden }
-                return try DeskStream.read(Reader(call.c, tx, call.live, viewer: me, language: call.language), since: since)
+            let (events, through, isComplete) = try await call.c.db.quickRead { [call] tx in
+                let moment = call.live.shared.moment(.init(position: try tx.position, presence: call.live.presences, language: call.language))
+                guard let me = try moment.agent(call.me.id, tx), me.isActive else { throw DeskError.forbidden }
+                return try DeskStream.read(Reader(call.c, tx, call.live, viewer: me, language: call.language), moment, since: since)
             }
             state.withLock { $0.since = through; $0.isBehind = !isComplete }
             return events

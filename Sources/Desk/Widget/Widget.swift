@@ -237,12 +237,13 @@ enum Widget {
                 contact = try introduce(unit, contact, name: .keep, email: email)
             }
             let (it, isNew) = try Conversations.open(unit, contact: contact, inbox: inbox, user: me.session.userID, language: language)
-            let event = try unit.c.ports.rooms.append(unit.c, unit.tx, NewEvent(room: it.room, sender: me.session.userID, type: "m.room.message", content: .object(content),
-                                                                               transaction: (device: me.session.deviceID, id: txn), timestamp: unit.eventTime))
-            let answer: JSONObject = ["room_id": .string(it.roomID), "conversation_id": .string(it.id), "event_id": .string(event.rawValue), "created": .bool(isNew)]
-            try Idempotency.keep(unit, owner: owner, key: idempotency, digest: digest, answer: answer)
-            try Dispatch.settle(unit)
-            return answer
+            return try Dispatch.settling(unit) {
+                let event = try unit.c.ports.rooms.append(unit.c, unit.tx, NewEvent(room: it.room, sender: me.session.userID, type: "m.room.message", content: .object(content),
+                                                                                   transaction: (device: me.session.deviceID, id: txn), timestamp: unit.eventTime))
+                let answer: JSONObject = ["room_id": .string(it.roomID), "conversation_id": .string(it.id), "event_id": .string(event.rawValue), "created": .bool(isNew)]
+                try Idempotency.keep(unit, owner: owner, key: idempotency, digest: digest, answer: answer)
+                return answer
+            }
         }
     }
 

@@ -17,6 +17,27 @@ import Testing
         #expect(try await shop.conversation(list[3].string("id") ?? "").string("assignee.id") == anna.id.rawValue)
     }
 
+    /// A storm of customers must not make each one dearer than the last: with nobody free, what a routing looks at does not grow with the queue.
+    @Test func nobodyFreeMakesALongQueueCheap() async throws {
+        let shop = try await Shop(), anna = try await shop.agent("anna", capacity: 1)
+        for number in 0..<4 { _ = try await shop.customer("question \(number)") }
+        let list = try await shop.list("view=all&sort=oldest")
+        #expect(list.map { $0.string("assignee.id") } == [anna.id.rawValue, nil, nil, nil])
+        let db = shop.app.context.db
+        // The first message and its routing are one write, which no second one follows.
+        let visitor = try await shop.visitor()
+        await shop.desk.live.settled()
+        let before = db.statistics.writes
+        _ = try await shop.write("cinq", as: visitor)
+        await shop.desk.live.settled()
+        #expect(db.statistics.writes == before + 1)
+        guard TestBackend.preferred == .sqlite else { return }
+        for sql in Dispatch.looks {
+            let plan = try await db.read { try $0.all("EXPLAIN QUERY PLAN " + sql) { $0.text(3) } }
+            #expect(plan.contains { $0.contains("desk_conversation_served") }, "\(sql): \(plan)")
+        }
+    }
+
     @Test func customersOfAnAgentWhoLeavesGoBackIntoTheQueue() async throws {
         let shop = try await Shop()
         let anna = try await shop.agent("anna"), karim = try await shop.agent("karim", online: false)

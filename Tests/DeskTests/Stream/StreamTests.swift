@@ -48,6 +48,44 @@ extension Shop {
 
 /// A stream that never brings what a test waits for fails that test by name. The limit is long: all tests of a target run side by side, and each waits for the others.
 @Suite(.timeLimit(.minutes(15))) struct StreamTests {
+    /// Streams that look at the same moment share what they see, but for what is each one's own: unread, mentions, language, inboxes.
+    @Test func whatStreamsShareIsEachOnesOwn() async throws {
+        let shop = try await Shop(), anna = try await shop.agent("anna"), karim = try await shop.agent("karim"), outside = try await shop.agent("outside", inboxes: [])
+        let (visitor, id, room) = try await shop.customer("un")
+        let start = try await shop.call(.get, "/me", as: anna).expect(200).int("position") ?? 0
+        try await shop.send("deux", room: room, as: visitor.user)
+        try await shop.call(.post, "/conversations/\(id)/notes", as: anna, ["key": "n", "body": .string("@karim"), "mentions": .array([.string(karim.id.rawValue)])]).expect(201)
+        try await shop.send("FIN", room: room, as: visitor.user)
+        let last = try await shop.timeline(id, as: anna).last?.string("id") ?? ""
+        try await shop.call(.post, "/conversations/\(id)/read", as: anna, ["up_to": .string(last)]).expect(200)
+
+        func news(_ user: TestUser, _ lang: String) async throws -> [StreamEvent] {
+            try await shop.events(as: user, since: start, lang: lang) { $0.contains { $0.data.string("item.message.body") == "FIN" } && $0.contains { $0.name == "conversation.updated" } }
+        }
+        for _ in 0..<2 {   // built, and found
+            for (user, lang, preview, unread, mentioned) in [(anna, "en", "FIN", 0, false), (karim, "fr", "FIN", 3, true), (karim, "en", "FIN", 3, true)] as [(TestUser, String, String, Int64, Bool)] {
+                let events = try await news(user, lang)
+                #expect(events.compactMap { $0.data.string("item.message.body") } == ["deux", "FIN"])
+                let conversation = events.last { $0.name == "conversation.updated" }?.data
+                #expect(conversation?.int("conversation.unread") == unread && conversation?.at("conversation.mentioned") == .bool(mentioned))
+                #expect(conversation?.string("conversation.last_message.preview") == preview)
+                let alone = try await shop.call(.get, "/conversations/\(id)?lang=\(lang)", as: user).expect(200)
+                #expect(conversation?.at("conversation") == alone)
+            }
+        }
+        // A later moment is another one.
+        let before = try await shop.call(.get, "/me", as: anna).expect(200).int("position") ?? 0
+        try await shop.call(.put, "/conversations/\(id)/priority", as: anna, ["priority": "urgent"]).expect(200)
+        for user in [anna, karim] {
+            let events = try await shop.events(as: user, since: before) { $0.contains { $0.name == "conversation.updated" } }
+            #expect(events.last { $0.name == "conversation.updated" }?.data.string("conversation.priority") == "urgent")
+        }
+        // Whoever is outside of the inbox sees himself come, and nothing of it.
+        try await shop.call(.patch, "/me", as: outside, ["name": "Out"]).expect(200)
+        let seen = try await shop.events(as: outside, since: before) { $0.contains { $0.name == "agent.updated" } }
+        #expect(!seen.contains { $0.name == "conversation.updated" || $0.name == "system.created" })
+    }
+
     /// The client's connection is cut 50 times, at any byte, while customers and agents write. In the end it has everything once.
     @Test func cutFiftyTimesItLosesNothingAndDoublesNothing() async throws {
         let shop = try await Shop(), anna = try await shop.agent("anna", capacity: 50)
