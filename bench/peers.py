@@ -67,7 +67,7 @@ def history(server: servers.Server, o: argparse.Namespace) -> dict:
 
 
 def coldstart(server: servers.Server, o: argparse.Namespace) -> dict:
-    return load.on(server, "coldstart", "-rooms", "40" if o.quick else "500", "-msgs", "20", "-repeat", "5")
+    return load.on(server, "coldstart", "-rooms", "40" if o.quick else "500", "-msgs", "20", "-repeat", "16")
 
 
 def idle(server: servers.Server, o: argparse.Namespace) -> dict:

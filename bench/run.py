@@ -256,7 +256,7 @@ def main() -> int:
         "rooms": lambda: work(options, "rooms", "-users", "0", "-rooms", "20", "-members", "10", "-warm", "3s", "-dur", window),
         "idle": lambda: work(options, "idle", "-clients", "200" if options.quick else str(min(20_000, files - 500)), "-par", "16", "-hold", "8s" if options.quick else "35s",
                              "-sync-timeout", "5000" if options.quick else "30000"),
-        "coldstart": lambda: work(options, "coldstart", "-rooms", "40", "-msgs", "20"),
+        "coldstart": lambda: work(options, "coldstart", "-rooms", "40", "-msgs", "20", "-repeat", "16"),
         "sync": lambda: own(options, "sync", syncbench.many_rooms),
         "large": lambda: own(options, "large", syncbench.large_room),
         "history": lambda: work(options, "history", "-total", "500" if options.quick else "3000", "-repeat", "3"),

@@ -204,7 +204,15 @@ func (a *matrixAdapter) coldMeasure(users []User, convs []string, msgs, repeat i
 	if len(ps2) > 1 {
 		rest := append([]pass{}, ps2[1:]...)
 		sort.Slice(rest, func(i, j int) bool { return rest[i].syncMs < rest[j].syncMs })
-		res["median_of_rest"] = out(rest[len(rest)/2])
+		median := rest[len(rest)/2]
+		// CPU comes in ticks of 10 ms: the mean of all says more than one pass
+		median.cpuSync, median.cpuAll, median.slidingCPU = 0, 0, 0
+		for _, p := range rest {
+			median.cpuSync += p.cpuSync / float64(len(rest))
+			median.cpuAll += p.cpuAll / float64(len(rest))
+			median.slidingCPU += p.slidingCPU / float64(len(rest))
+		}
+		res["median_of_rest"] = out(median)
 	}
 	res["rooms"] = len(convs)
 	res["msgs_per_room"] = msgs
