@@ -4,8 +4,7 @@ These figures do not depend on the machine or on what else runs on it, unlike ti
 next. See budget.c for how they are counted, bench/budget.json for what is allowed and docs/decisions/0028-budget-of-a-message.md for why.
 
     acceptance/budget.py              measures .build/debug/comptoir (or COMPTOIR_BIN) and prints the table
-    acceptance/budget.py --document   writes the table of ARCHITECTURE.md; needs a release build
-    acceptance/budget.py --write      the highest of three measurements becomes the budget
+    acceptance/budget.py --write      the highest of three measurements becomes the budget, and the table of ARCHITECTURE.md
 """
 
 from __future__ import annotations
@@ -268,13 +267,9 @@ def table(found: dict) -> str:
 
 
 def document() -> None:
-    """The table of ARCHITECTURE.md: a release build's figures, and the budget's where a release build cannot be counted."""
-    release = ROOT / ".build/release/comptoir"
-    done = subprocess.run([sys.executable, __file__, "--json"], env={**os.environ, "COMPTOIR_BIN": str(release)}, stdout=subprocess.PIPE, text=True, check=True)
-    found, budget = json.loads(done.stdout), json.loads(BUDGET.read_text())
+    """The table of ARCHITECTURE.md, from the budget."""
     shown = {}
-    for work in list(budget)[:2]:
-        counters = {name: allowed if found[work].get(name) is None or name in FUNCTIONS else found[work][name] for name, allowed in budget[work].items()}
+    for work, counters in list(json.loads(BUDGET.read_text()).items())[:2]:
         shown[work] = {name: counters[name] for name in ("SQL statements", "rows", "JSON parses", "JSON encodes", "allocations", "bytes allocated", "bytes copied", "fsyncs")}
         shown[work] |= {"system calls": sum(counters[name] for name in CALLS), "of them file reads and writes": counters["file reads"] + counters["file writes"]}
         shown[work] |= {name: counters[name] for name in ("loop wake-ups", "thread signals", "tasks", "writes handed to the writer", "snapshots read")}
@@ -284,9 +279,8 @@ def document() -> None:
 
 
 if __name__ == "__main__":
-    if "--document" in sys.argv:
-        sys.exit(document())
     measured = highest([measure() for _ in range(3 if "--write" in sys.argv else 1)])
     print(json.dumps(measured) if "--json" in sys.argv else table(measured))
     if "--write" in sys.argv:
         BUDGET.write_text(json.dumps(measured, indent=1) + "\n")
+        document()
