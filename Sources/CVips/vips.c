@@ -68,13 +68,19 @@ int comptoir_vips_thumbnail(const char *path, int width, int height, int crop, d
         return COMPTOIR_VIPS_UNREADABLE;
     }
     double pixels = (double)vips_image_get_width(header) * vips_image_get_height(header);
+    // Colours are converted only where the picture says what its colours are. Without a profile, or with one of grey, libvips 8.14 lets lcms write
+    // behind the end of its buffers (a broken GIF of 42 bytes is enough), and there is nothing to convert.
+    int has_profile = vips_image_get_typeof(header, VIPS_META_ICC_NAME) != 0 && vips_image_get_bands(header) >= 3;
     g_object_unref(header);
     if (pixels > max_pixels) return COMPTOIR_VIPS_TOO_LARGE;
 
     VipsImage *lazy = NULL, *thumbnail = NULL;
-    if (vips_thumbnail(path, &lazy, width, "height", height, "size", VIPS_SIZE_DOWN,
-                       "crop", crop ? VIPS_INTERESTING_CENTRE : VIPS_INTERESTING_NONE,
-                       "export_profile", "srgb", "fail_on", VIPS_FAIL_ON_ERROR, NULL)) {
+    VipsInteresting interest = crop ? VIPS_INTERESTING_CENTRE : VIPS_INTERESTING_NONE;
+    int refused = has_profile ? vips_thumbnail(path, &lazy, width, "height", height, "size", VIPS_SIZE_DOWN, "crop", interest,
+                                               "export_profile", "srgb", "fail_on", VIPS_FAIL_ON_ERROR, NULL)
+                              : vips_thumbnail(path, &lazy, width, "height", height, "size", VIPS_SIZE_DOWN, "crop", interest,
+                                               "fail_on", VIPS_FAIL_ON_ERROR, NULL);
+    if (refused) {
         take_error(error, error_length);
         return COMPTOIR_VIPS_UNREADABLE;
     }
