@@ -70,8 +70,7 @@ class Server:
         began = time.monotonic()
         offset = self.log_path.stat().st_size if self.log_path.exists() else 0
         log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([str(BINARY), *self.arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT,
-                                        env={**os.environ, **self.environment})
+        self.process = self.launch(stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT, env={**os.environ, **self.environment})
         log.close()
         while True:
             with open(self.log_path, "rb") as f:
@@ -86,6 +85,9 @@ class Server:
             time.sleep(0.005)
         self.start_seconds = time.monotonic() - began
         return self
+
+    def launch(self, **options) -> subprocess.Popen:
+        return subprocess.Popen([str(BINARY), *self.arguments], **options)
 
     def signal(self, number: int) -> None:
         assert self.process is not None

@@ -29,7 +29,7 @@ _numbers = itertools.count(1)
 # Said by hand: what anyone on the network may call. The desk and the widget are looked at further down.
 OPEN = {
     "GET /", "GET /start", "GET /.well-known/matrix/client", "GET /.well-known/matrix/support", "GET /.well-known/matrix/policy_server",
-    "GET /_comptoir/health", "GET /_comptoir/metrics", "GET /_comptoir/start", "GET /_comptoir/oidc/callback", "POST /_comptoir/oidc/logout",
+    "GET /_comptoir/health", "GET /_comptoir/ready", "GET /_comptoir/metrics", "GET /_comptoir/start", "GET /_comptoir/oidc/callback", "POST /_comptoir/oidc/logout",
     "GET /_comptoir/email/confirm", "POST /_comptoir/email/confirm",
     "GET /_comptoir/push/unsubscribe", "POST /_comptoir/push/unsubscribe",
     f"GET {C1}/register/m.login.registration_token/validity", f"GET {C1}/auth_metadata",

@@ -79,6 +79,18 @@ if ((${#missing[@]})); then
         "Its last lines are above. Check the network and /etc/apt/sources.list, then run this again."
 fi
 
+# --- Programs that would start services when they are installed: unpacked into .build/tools -----------------------
+unpacked=(caddy haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 prometheus)
+if [ "$profile" = test ] && [ "$(cat .build/tools/unpacked 2>/dev/null)" != "${unpacked[*]}" ]; then
+    say "unpacking ${unpacked[*]} into .build/tools"
+    rm -rf .build/tools && mkdir -p .build/tools/packages
+    (cd .build/tools/packages && quietly apt-get download "${unpacked[@]}") || fail "apt-get could not download: ${unpacked[*]}" \
+        "Its last lines are above. Check the network and /etc/apt/sources.list, then run this again."
+    for package in .build/tools/packages/*.deb; do dpkg -x "$package" .build/tools; done
+    rm -rf .build/tools/packages
+    printf '%s' "${unpacked[*]}" >.build/tools/unpacked
+fi
+
 # --- Python packages -------------------------------------------------------------------------------------------
 # Makes the directory $1 and installs the lists $2...; does nothing when exactly these are installed.
 python_packages() {

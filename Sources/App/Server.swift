@@ -69,10 +69,11 @@ package final class Server: Sendable {
             db.close()
             throw error
         }
+        if let tls { context.metrics.set(.certificateEnds, tls.identity.ends) }
         self.context = context
         self.features = features
         router = Router(all.flatMap(\.routes) + (try Self.pages(config, log)), errors: all.compactMap(\.errors))
-        http = listen ? try await HTTPServer.start(host: config.listenHost, port: config.listenPort, router: router, context: context, tls: tls) : nil
+        http = listen ? try await HTTPServer.start(host: config.listenHost, port: config.listenPort, router: router, context: context, tls: tls, socket: SocketActivation.take()) : nil
         if let http, tls != nil, let place = config.redirectListen {
             do {
                 redirect = try await RedirectServer.start(host: place.host, port: place.port, target: config.publicURL, securePort: http.port)
@@ -109,10 +110,10 @@ package final class Server: Sendable {
     }
 
     /// Reads the certificate again at once, whether its files have changed or not.
-    package func reload() { tls?.refresh(always: true, now: context.clock.now, context.log) }
+    package func reload() { tls?.refresh(always: true, now: context.clock.now, context.log, metrics: context.metrics) }
 
     private static func certificateWatch(_ files: TLSFiles) -> Job {
-        Job("look for a new certificate", every: 5_000) { c in files.refresh(always: false, now: c.clock.now, c.log) }
+        Job("look for a new certificate", every: 5_000) { c in files.refresh(always: false, now: c.clock.now, c.log, metrics: c.metrics) }
     }
 
     private static let oldCopies = Job("remove old copies from before upgrades", every: 86_400_000) { c in UpgradeBackup.prune(c.config, now: c.clock.now) }
@@ -127,8 +128,14 @@ package final class Server: Sendable {
         }
     }
 
-    /// Lets running requests end, then closes the database.
+    /// Says that it is not ready, answers on for `shutdown_delay`, lets running requests end, then closes the database.
     package func stop(within seconds: Int = 10) async {
+        context.metrics.add(.draining)
+        if http != nil, context.config.shutdownDelay > 0 {
+            http?.announceEnd()
+            context.log.notice("answering for a while longer, as not ready", metadata: ["seconds": "\(context.config.shutdownDelay)"])
+            try? await Task.sleep(for: .seconds(context.config.shutdownDelay))   // who cancels the end gets a quicker one
+        }
         for job in jobs { job.cancel() }
         features.desk.live.closeAll()   // open streams would keep it waiting; their clients come back with their last id
         await redirect?.stop()

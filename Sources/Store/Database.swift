@@ -186,6 +186,10 @@ package final class Database: Sendable {
         write body: @escaping @Sendable (WriteTx) throws -> T, _ finish: @escaping @Sendable (Result<T, any Error>) -> Void
     ) {
         let holder = Holder<T>()
+        if let trace = Trace.id {
+            let run: (WriteTx) throws -> Void = { tx in try Trace.$id.withValue(trace) { holder.value = try body(tx) } }
+            return writer.submit(WriteJob(run: run, finish: { finish(Self.outcome(holder, $0)) }))
+        }
         writer.submit(WriteJob(run: { holder.value = try body($0) }, finish: { finish(Self.outcome(holder, $0)) }))
     }
 

@@ -140,6 +140,15 @@ package struct DurableQueue: Sendable {
         try tx.first("SELECT last_error FROM \(table) WHERE kind = ? AND key = ?", kind, key) { $0.textOrNil(0) } ?? nil
     }
 
+    /// Those of all kinds that are not done.
+    package func counts(_ tx: ReadTx) throws -> Counts {
+        var counts = Counts()
+        try tx.each("SELECT state, COUNT(*) FROM \(table) WHERE state IN (\(State.waiting), \(State.failed)) GROUP BY state") { row in
+            if Int(row.int(0)) == State.waiting { counts.waiting = Int(row.int(1)) } else { counts.failed = Int(row.int(1)) }
+        }
+        return counts
+    }
+
     package func counts(_ tx: ReadTx, kind: String) throws -> Counts {
         var counts = Counts()
         try tx.each("SELECT state, COUNT(*) FROM \(table) WHERE kind = ? GROUP BY state", kind) { row in

@@ -3,7 +3,7 @@ import ArgumentParser
 import MatrixCore
 import ServerKit
 
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Looks at a server, running or not, and says what is wrong and what to do.",
@@ -13,13 +13,14 @@ struct DoctorCommand: ParsableCommand {
     @Flag(help: "Read every media file and compare it with its hash.") var deep = false
     @Flag(help: "Print the findings as JSON.") var json = false
 
-    func run() throws {
+    func run() async throws {
         let config: Config
         do { config = try place.load(further: listen.map { [("listen", $0)] } ?? []) } catch let error as ConfigError {
             report([Doctor.Finding(.fail, error.description, advice: "Correct the settings; the server does not start with them.")])
             throw ExitCode(1)
         }
-        let findings = Doctor.examine(config, deep: deep, now: SystemClock().now)
+        var findings = Doctor.examine(config, deep: deep, now: SystemClock().now)
+        if let reached = await Doctor.reach(config) { findings.append(reached) }
         report(findings)
         if findings.contains(where: { $0.verdict == .fail }) { throw ExitCode(1) }
     }

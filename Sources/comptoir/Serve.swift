@@ -81,6 +81,7 @@ enum ServerProcess {
         line.withUTF8 { _ = Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
 
         while await signals.next() == SIGHUP { server.reload() }
+        Signals.end()   // the second one ends it at once
         server.context.log.info("ending")
         await server.stop()
         if server.wasReplaced { throw CommandFailure("Another comptoir server has taken the database.") }
@@ -103,6 +104,8 @@ enum ServerProcess {
                 }
             }
         }
+
+        static func end() { for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) } }
 
         /// The number of the next signal.
         func next() async -> Int32 {

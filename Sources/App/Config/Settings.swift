@@ -104,6 +104,9 @@ package struct Setting: Sendable {
         Setting("upgrade_backups", "upgradeBackups", \.upgradeBackups, example: "3",
                 "How many copies of the database from before upgrades are kept in the data directory's `backups`, for 30 days; 0: none is made.",
                 expected: "a number from 0 to 100") { Int($0).flatMap { (0...100).contains($0) ? $0 : nil } },
+        Setting("shutdown_delay", "shutdownDelay", \.shutdownDelay, example: "0",
+                "Seconds for which the server, told to end, answers on but says that it is not ready: time for a load balancer to notice.",
+                expected: "a number of seconds from 0 to 300") { Int($0).flatMap { (0...300).contains($0) ? $0 : nil } },
         Setting("log_level", "logLevel", \.logLevel, example: "info",
                 "trace, debug, info, notice, warning, error.", expected: "trace, debug, info, notice, warning or error") {
             ["trace", "debug", "info", "notice", "warning", "error"].contains($0) ? $0 : nil

@@ -24,6 +24,8 @@ final class HTTPConnection: ChannelInboundHandler {
     static let deliveryTimeout = TimeAmount.seconds(120)
     /// How long the rest of a refused request is read and thrown away, so that the client gets to read why.
     static let lingerTimeout = TimeAmount.seconds(3)
+    /// How long a connection that is not in use is kept when the server ends.
+    static let goodbyeTimeout = TimeAmount.seconds(1)
 
     private enum State {
         case idle
@@ -59,6 +61,8 @@ final class HTTPConnection: ChannelInboundHandler {
     private var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
     private var rings = NIODeadline.distantFuture
+    /// When the request began, if how long it takes is told.
+    private var timed: NIODeadline?
     /// Whose connections are counted, this one among them.
     private var network: String?
     /// When a streamed body began, and how much of it has come.
@@ -97,6 +101,12 @@ final class HTTPConnection: ChannelInboundHandler {
         reply = nil
         waiting = []
         if case .streaming(let pipe) = state { pipe.fail() }
+    }
+
+    /// The server ends: who asks for nothing is let go after a while, for a request may be on its way; the others after their answer.
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is Drain else { return context.fireUserInboundEventTriggered(event) }
+        if case .idle = state { arm(Self.goodbyeTimeout) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -266,8 +276,10 @@ final class HTTPConnection: ChannelInboundHandler {
     private func run(_ context: ChannelHandlerContext, _ request: Request, _ rawPath: Substring, _ route: Route?, _ params: [String: String]) {
         let shared = shared, loop = context.eventLoop
         let me = NIOLoopBound(self, eventLoop: loop)
+        timed = route?.isTimed == true ? .now() : nil
         var admitted: Session?
-        if let route, route.direct != nil {
+        // Where the log follows each request, all of them go the way of tasks.
+        if let route, route.direct != nil, !shared.context.isFollowed {
             let reply = reply ?? ConnectionReply(self, loop)
             self.reply = reply
             let (outcome, session) = shared.router.direct(route, params: params, request, context: shared.context, reply: reply)
@@ -302,6 +314,7 @@ final class HTTPConnection: ChannelInboundHandler {
 
     private func count(_ response: Response) {
         shared.context.metrics.add(.httpRequests)
+        if let timed { shared.context.metrics.requestTime.observe(microseconds: (NIODeadline.now() - timed).nanoseconds / 1000) }
         if response.status >= 500 { shared.context.metrics.add(.httpErrors) }
     }
 

@@ -23,6 +23,9 @@ package final class HTTPServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel
     private let shared: Shared
+    private let open: OpenConnections
+    /// Whether the service manager owns the listening socket.
+    private let isLent: Bool
     package let port: Int
 
     /// What all connections share.
@@ -58,14 +61,16 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Listens on `host:port` (0 takes a free port). Throws when the address is taken.
-    static func start(host: String, port: Int, router: Router, context: Context, tls: TLSFiles? = nil, threads: Int = 2) async throws -> HTTPServer {
+    /// Listens on `host:port` (0 takes a free port), or on `socket`, which listens already. Throws when the address is taken.
+    static func start(host: String, port: Int, router: Router, context: Context, tls: TLSFiles? = nil, socket: Int32? = nil, threads: Int = 2) async throws -> HTTPServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         let shared = Shared(router: router, context: context)
+        let loop = group.next(), open = OpenConnections(loop: loop)
         do {
-            let channel = try await ServerBootstrap(group: group)
+            let bootstrap = ServerBootstrap(group: loop, childGroup: group)
                 .serverChannelOption(.backlog, value: 1024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .serverChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(open) } }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelOption(.tcpOption(.tcpUserTimeout), value: Int(HTTPConnection.deliveryTimeout.nanoseconds / 1_000_000))
                 .childChannelOption(.maxMessagesPerRead, value: 4)
@@ -76,28 +81,48 @@ package final class HTTPServer: Sendable {
                         try channel.pipeline.syncOperations.addHandlers(ByteToMessageHandler(decoder), HTTPConnection(shared: shared))
                     }
                 }
-                .bind(host: host, port: port).get()
-            return HTTPServer(group: group, channel: channel, shared: shared)
+            let channel = try await (socket.map { bootstrap.withBoundSocket($0) } ?? bootstrap.bind(host: host, port: port)).get()
+            return HTTPServer(group: group, channel: channel, shared: shared, open: open, isLent: socket != nil)
         } catch {
             try? await group.shutdownGracefully()   // the bind's error is what counts
             throw ListenFailure("\(host):\(port)", error)
         }
     }
 
-    private init(group: MultiThreadedEventLoopGroup, channel: any Channel, shared: Shared) {
-        self.group = group; self.channel = channel; self.shared = shared
+    private init(group: MultiThreadedEventLoopGroup, channel: any Channel, shared: Shared, open: OpenConnections, isLent: Bool) {
+        self.group = group; self.channel = channel; self.shared = shared; self.open = open; self.isLent = isLent
         port = channel.localAddress?.port ?? 0
     }
 
-    /// Stops listening, lets running requests end (long-polls are told to), at most `seconds`.
+    /// From now on each connection ends behind its next answer; it is listened on.
+    package func announceEnd() { shared.isDraining.store(true, ordering: .sequentiallyConsistent) }
+
+    /// Stops listening without cutting anybody off, tells long polls to answer, lets running requests end, at most `seconds`.
     package func stop(within seconds: Int) async {
-        shared.isDraining.store(true, ordering: .sequentiallyConsistent)
+        announceEnd()
+        if isLent {
+            try? await channel.setOption(.autoRead, value: false).get()   // the others wait in the socket for the next server
+        } else {
+            await Newcomers.drop(channel)
+        }
+        await Self.pause(50)   // those who have got in are taken meanwhile
         try? await channel.close()   // closed already is as good
         shared.context.hub.close()
-        for _ in 0..<(seconds * 50) where shared.inFlight.load(ordering: .sequentiallyConsistent) > 0 {
-            try? await Task.sleep(for: .milliseconds(20))   // a cancelled drain just polls faster
-        }
-        do { try await group.shutdownGracefully() } catch { shared.context.log.error("event loops did not end cleanly", metadata: ["error": "\(error)"]) }
+        do {
+            // A proxy may send a request at this moment on a connection that it holds open, or that is new. It has a second for that.
+            try await open.drain()
+            for turn in 0..<(seconds * 50) {
+                if try await open.count == 0 { break }
+                // Whoever has not finished his request by now gets no more time than this.
+                if turn > 125, shared.inFlight.load(ordering: .sequentiallyConsistent) == 0 { break }
+                await Self.pause(20)
+            }
+            try await group.shutdownGracefully()
+        } catch { shared.context.log.error("event loops did not end cleanly", metadata: ["error": "\(error)"]) }
+    }
+
+    private static func pause(_ milliseconds: Int) async {
+        try? await Task.sleep(for: .milliseconds(milliseconds))   // who cancels the end gets a quicker one
     }
 }
 

@@ -104,9 +104,26 @@ package enum Backup {
         for file in fresh { try store?.check(file) }
         guard link(part, archive) == 0 else { throw Failure("\(archive) cannot be named: \(String(cString: strerror(errno))).") }
         try Files.flush(Files.parent(of: archive))
+        note(config, now: now)
         var summary = Summary(archive: archive, files: files.count + stored.count, bytes: Files.info(archive)?.size ?? 0, newMedia: fresh.count)
         if let store, let keep { summary.removed = try MediaStore.prune(Files.parent(of: store.root), server: config.serverName, keep: keep) }
         return summary
+    }
+
+    /// When the last backup of this data directory was complete, in milliseconds; nil when none is known of.
+    static func last(_ config: Config) -> Int64? {
+        (try? Files.read("\(config.dataDirectory)/\(lastName)", max: 64)).flatMap { Int64(String(decoding: $0, as: UTF8.self).filter(\.isNumber)) }   // never, or not by this program
+    }
+    private static let lastName = "last-backup"
+
+    /// Writes down that there is a backup, for the metrics and the doctor. One that cannot be noted is a backup all the same.
+    private static func note(_ config: Config, now: Int64) {
+        let path = "\(config.dataDirectory)/\(lastName)"
+        let file = open(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard file >= 0 else { return }
+        let text = Array("\(now)\n".utf8), isWritten = write(file, text, text.count) == text.count
+        close(file)
+        if isWritten { rename(path + ".part", path) }
     }
 
     /// How the archives of a server begin.
@@ -159,7 +176,7 @@ package enum Backup {
         func collect(_ folder: String) throws {
             for name in try Files.list(folder.isEmpty ? directory : directory + "/" + folder) {
                 let path = folder.isEmpty ? name : folder + "/" + name
-                if folder.isEmpty, name == "media" || name == UpgradeBackup.folder || name.hasPrefix(databaseName) { continue }
+                if folder.isEmpty, name == "media" || name == UpgradeBackup.folder || name == lastName || name.hasPrefix(databaseName) { continue }
                 if name.hasSuffix(".part") || name.hasSuffix(".lock") || name.hasSuffix(".tar") || name.hasSuffix(".tar.database") { continue }
                 switch Files.info(directory + "/" + path)?.kind {
                 case .directory: try collect(path)

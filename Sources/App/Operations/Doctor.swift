@@ -26,13 +26,28 @@ package struct Doctor {
     package static func examine(_ config: Config, deep: Bool, now: Int64) -> [Finding] {
         var doctor = Doctor(config: config, isDeep: deep, now: now)
         doctor.settings()
+        doctor.certificate()
         doctor.clock()
         doctor.directory()
         doctor.space()
         doctor.database()
+        doctor.backups()
         doctor.port()
         doctor.pages()
         return doctor.findings
+    }
+
+    /// Asks the server by the address that its clients use; nil where none is set.
+    package static func reach(_ config: Config) async -> Finding? {
+        guard let url = config.publicURL else { return nil }
+        do {
+            let answer = try await CurlOutbound(allowsLoopback: config.allowLoopbackEgress)
+                .send(OutboundRequest("GET", url + "/_matrix/client/versions", timeout: 10_000, isTrusted: true))
+            if answer.status == 200, (try? JSON.parse(answer.body))?["versions"]?.arrayValue != nil { return Finding(.ok, "Clients reach a Matrix server at \(url).") }   // no JSON, no server
+            return Finding(.warn, "At \(url) something else answers (status \(answer.status)).", advice: "Look at the proxy: it must pass /_matrix and /_comptoir on to \(config.listenHost):\(config.listenPort).")
+        } catch {
+            return Finding(.warn, "Nobody is reached at \(url): \(error).", advice: "Check the name, the proxy, its certificate and the firewall. From inside a network its outer address may not be reachable.")
+        }
     }
 
     private init(config: Config, isDeep: Bool, now: Int64) { self.config = config; self.isDeep = isDeep; self.now = now }
@@ -55,9 +70,42 @@ package struct Doctor {
         if config.smtpURL != nil, config.publicURL == nil {
             warn("Links in mails lead to the address that the server listens on.", "Set public_url to the address that people use.")
         }
+        let weak = [(config.unauthenticatedMedia, "unauthenticated_media lets everybody fetch media whose address he knows"),
+                    (config.smtpURL != nil && !config.smtpTLS, "smtp_tls = false sends mails and the mail server's password in the clear"),
+                    (["debug", "trace"].contains(config.logLevel), "log_level = \(config.logLevel) writes down who gets which message when")].filter(\.0).map(\.1)
+        if !weak.isEmpty { warn("Settings that weaken it: \(weak.joined(separator: "; ")).", "Keep them only as long as you need them.") }
+        if config.publicURL?.hasPrefix("https://") == true, config.tlsCertificate == nil, config.trustedProxies.isEmpty {
+            warn("No proxy is trusted, though there is one.", "Set trusted_proxies to its address: rate limits see one client only, and one who guesses passwords slows everybody down.")
+        }
         if let url = config.publicURL, url.hasPrefix("http://"), !url.hasPrefix("http://127.0.0.1"), !url.hasPrefix("http://localhost") {
             warn("public_url is not encrypted (http://).", "Put a proxy with a certificate before the server (deploy/Caddyfile) and set public_url to its https:// address.")
         }
+    }
+
+    private mutating func certificate() {
+        guard config.tlsCertificate != nil || config.tlsKey != nil else { return }
+        guard let certificate = config.tlsCertificate, let key = config.tlsKey else {
+            fail("Of tls_certificate and tls_key one is missing.", "Set both.")
+            return
+        }
+        do {
+            let identity = try TLSIdentity(certificate: certificate, key: key), days = (identity.ends - now / 1000) / 86_400
+            if identity.begins > now / 1000 { fail("The certificate is not valid yet.", "Check the clock, or wait.") }
+            else if identity.ends <= now / 1000 { fail("The certificate has ended.", "Renew it; the server takes a new one by itself.") }
+            else if days < 14 { warn("The certificate ends in \(days) days.", "Renew it; the server takes a new one by itself.") }
+            else { ok("The certificate is valid for \(days) more days, and the key is its own.") }
+            let host = Self.host(config)
+            if !identity.fits(host: host) { warn("The certificate is not for '\(host)'.", "Get one for the name that clients use.") }
+            if (Files.info(key)?.mode ?? 0) & 0o077 != 0 { warn("Others may read the key \(key).", "chmod 600 \(key)") }
+        } catch { fail("\(error)", "The server does not start with it; one that runs goes on with the certificate that it has.") }
+    }
+
+    /// The name that clients use.
+    private static func host(_ config: Config) -> String {
+        let address = config.publicURL.flatMap { url in url.firstRange(of: "://").map { String(url[$0.upperBound...]) } } ?? config.serverName
+        let name = address.prefix { $0 != "/" }
+        if name.hasPrefix("[") { return String(name.dropFirst().prefix { $0 != "]" }) }
+        return String(name.prefix { $0 != ":" })
     }
 
     private mutating func clock() {
@@ -95,7 +143,24 @@ package struct Doctor {
         if free < 200 << 20 { fail("The disk has only \(text) left.", "Make room: without it nothing more can be stored.") }
         else if free < 2 << 30 { warn("The disk has only \(text) left.", "Make room before it is full.") }
         else { ok("The disk has \(text) left.") }
+        if let kind = Self.fileSystem(of: config.dataDirectory), ["nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "fuse.sshfs", "fuse.glusterfs"].contains(kind) {
+            fail("The data directory lies on a network file system (\(kind)).", "Move it to a disk of this machine: locks and flushing are not to be relied on there.")
+        }
+        var files = rlimit()
+        if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files) == 0, files.rlim_max < 4096 {
+            warn("A process of this user may open only \(files.rlim_max) files.", "Each client is one: set LimitNOFILE=65536 in the unit.")
+        }
         if info.f_files > 0, info.f_favail < 10_000 { warn("The file system has only \(info.f_favail) free entries for files.", "Each upload is a file: remove small files elsewhere, or use a file system with more entries.") }
+    }
+
+    /// What kind of file system a path lies on, by the table of mounts; nil when that cannot be told.
+    static func fileSystem(of path: String, mounts: String = "/proc/self/mounts") -> String? {
+        guard let resolved = realpath(path, nil), let bytes = try? Files.read(mounts, max: 1 << 20) else { return nil }   // no table, no answer
+        defer { free(resolved) }
+        let real = String(cString: resolved) + "/"
+        let places = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count > 2 }
+        let fitting = places.filter { real.hasPrefix($0[1] == "/" ? "/" : $0[1] + "/") }
+        return fitting.max { ($0[1].utf8.count) <= ($1[1].utf8.count) }.map { String($0[2]) }   // of two on one place the later one counts
     }
 
     private mutating func database() {
@@ -133,8 +198,29 @@ package struct Doctor {
         }
         if (Int(version) ?? 0) >= 150_000 { ok("PostgreSQL has version \((Int(version) ?? 0) / 10_000).") }
         else { fail("PostgreSQL is too old (\(version)).", "Use version 15 or later.") }
+        let off = try db.readNow { tx in try ["fsync", "full_page_writes", "data_checksums"].filter { name in try tx.first("SHOW \(name)") { $0.text(0) } == "off" } }
+        if off.contains("fsync") || off.contains("full_page_writes") {
+            fail("PostgreSQL has \(off.filter { $0 != "data_checksums" }.joined(separator: " and ")) off.", "Turn it on in postgresql.conf: without it a power failure can destroy the database.")
+        } else { ok("PostgreSQL makes durable what it says it has stored.") }
+        let level = try db.readNow { try $0.first("SELECT setting FROM pg_settings WHERE name = 'synchronous_commit' AND reset_val = 'off'") { $0.text(0) } }
+        if level != nil { ok("synchronous_commit is off in PostgreSQL; this program turns it on for itself.") }
+        if off.contains("data_checksums") { ok("PostgreSQL keeps no checksums of its pages; `pg_checksums --enable` on a stopped database would find damage of the disk.") }
+        if PostgresTools.find("pg_dump") == nil { warn("pg_dump is not installed here.", "Install postgresql-client of the database's version: backups and upgrades need it.") }
         if encoding == "UTF8" { ok("The database keeps text in UTF-8.") }
         else { fail("The database keeps text in \(encoding).", "Make a database with ENCODING 'UTF8' and move the data there.") }
+    }
+
+    private mutating func backups() {
+        guard config.databaseURL != nil || Files.exists(config.dataDirectory + "/" + Backup.databaseName) else { return }
+        if let last = Backup.last(config) {
+            let hours = (now - last) / 3_600_000
+            if hours > 48 { warn("The last backup is \(hours / 24) days old.", "Run `comptoir backup` daily by a timer.") } else { ok("The last backup is \(hours) hours old.") }
+        } else {
+            warn("There was no backup yet.", "Run `comptoir backup` daily by a timer, and copy it to another machine.")
+        }
+        if config.upgradeBackups == 0 { warn("No copy of the database is made before an upgrade (upgrade_backups = 0).", "Run `comptoir backup` before each one.") }
+        let copies = UpgradeBackup.list(config)
+        if let newest = copies.last { ok("\(copies.count) copies of the database from before upgrades are kept, the newest is \(newest).") }
     }
 
     private mutating func identity(_ db: Database) throws {
@@ -172,7 +258,7 @@ package struct Doctor {
         let place = "\(config.listenHost):\(config.listenPort)"
         switch Self.probe(config.listenHost, config.listenPort) {
         case .free: ok("\(place) is free; the server does not run.")
-        case .comptoir: ok("The server runs on \(place) and is well.")
+        case .comptoir: ok("The server runs on \(place)\(config.tlsCertificate == nil ? " and is well" : ", with a certificate").")
         case .unwell: fail("A server answers on \(place) but says that it is not well.", "Look at its log.")
         case .other: fail("Another program listens on \(place).", "End it, or set listen to another port.")
         case .forbidden: fail("This user may not listen on \(place).", "Use a port above 1023 behind a proxy, or give the program the right to bind low ports.")
@@ -223,6 +309,7 @@ package struct Doctor {
             answer += buffer[..<count]
         }
         let text = String(decoding: answer, as: UTF8.self)
+        if text.contains(TLSHandler.refusal) { return .comptoir }   // it has a certificate, and runs
         guard text.contains("\"status\":\"") else { return .other }
         return text.hasPrefix("HTTP/1.1 200") ? .comptoir : .unwell
     }

@@ -58,9 +58,7 @@ enum UpgradeBackup {
     }
 
     private static func needs(_ bytes: Int64, _ directory: String, _ config: Config) throws {
-        var info = statvfs()
-        guard statvfs(config.dataDirectory, &info) == 0 else { return }
-        if let lack = lack(of: bytes, free: Int64(clamping: UInt64(info.f_bavail) * UInt64(info.f_frsize)), directory) { throw lack }
+        if let free = Files.freeBytes(config.dataDirectory), let lack = lack(of: bytes, free: free, directory) { throw lack }
     }
 
     static func lack(of bytes: Int64, free: Int64, _ directory: String) -> Backup.Failure? {

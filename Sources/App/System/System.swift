@@ -56,6 +56,7 @@ package enum System {
         Route(.get, "/_matrix/client/v1/auth_metadata", auth: .none, limit: .none, authMetadata),
         Route(.get, "/_synapse/admin/v1/server_version", auth: .admin) { _, _ in .json(["server_version": .string("Comptoir " + version)]) },
         Route(.get, "/_comptoir/health", auth: .none, limit: .none, health),
+        Route(.get, "/_comptoir/ready", auth: .none, limit: .none, ready),
         Route(.get, "/_comptoir/metrics", auth: .none, limit: .none, metrics),
         Route(.get, "/_comptoir/start", auth: .none, limit: .standard, start),
     ]
@@ -124,12 +125,20 @@ package enum System {
         }
     }
 
+    /// GET /_comptoir/ready: whether requests should be sent here. As health, and 503 once the server was told to end.
+    static let ready: Route.Handler = { request, c in
+        guard c.metrics.value(.draining) == 0 else { return .json(["status": "ending"], status: 503) }
+        return try await health(request, c)
+    }
+
     /// GET /_comptoir/metrics: Prometheus text. Only from this machine: metrics tell how busy a business is.
     static let metrics: Route.Handler = { request, c in
         guard request.remote == "127.0.0.1" || request.remote == "::1" || c.config.trustedProxies.contains(request.remote) else {
             throw MatrixError.forbidden("Metrics are answered to this machine only.")
         }
-        return .text(c.metrics.prometheus, type: "text/plain; version=0.0.4; charset=utf-8")
+        await Gauges.fill(c)
+        let build = "# HELP comptoir_build_info The version that runs.\n# TYPE comptoir_build_info gauge\ncomptoir_build_info{version=\"\(version)\"} 1\n"
+        return .text(c.metrics.prometheus + build, type: "text/plain; version=0.0.4; charset=utf-8")
     }
 
     /// GET /_comptoir/start: what the start page shows.

@@ -16,6 +16,8 @@ final class TLSHandler: ChannelDuplexHandler {
 
     static let handshakeTimeout = TimeAmount.seconds(10)
     static let mostHandshakes = 2_000
+    /// What somebody reads who has typed http://. The doctor knows the server by it.
+    static let refusal = "This address of Comptoir speaks HTTPS: use https:// instead of http://."
     private static let piece = 64 << 10
 
     private enum State { case new, handshake, open, closed }
@@ -125,7 +127,7 @@ final class TLSHandler: ChannelDuplexHandler {
     private func speakPlainly(_ context: ChannelHandlerContext) {
         leaveHandshake()
         state = .closed
-        let text = "This address speaks HTTPS: use https:// instead of http://.\n"
+        let text = Self.refusal + "\n"
         let answer = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(text.utf8.count)\r\nConnection: close\r\n\r\n" + text
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer(string: answer))), promise: nil)
         context.close(promise: nil)

@@ -1,6 +1,7 @@
 internal import CTLS
 import Glibc
 import Logging
+import ServerKit
 import Synchronization
 
 /// A certificate chain with its key, from two PEM files.
@@ -77,12 +78,13 @@ final class TLSFiles: Sendable {
     var identity: TLSIdentity { state.withLock { $0.identity } }
 
     /// Reads the files again when they have changed, or when `always`.
-    func refresh(always: Bool, now: Int64, _ log: Logger) {
+    func refresh(always: Bool, now: Int64, _ log: Logger, metrics: Metrics? = nil) {
         let stamp = Stamp([certificate, key])
         guard always || state.withLock({ stamp != $0.taken }) else { return }
         do {
             let fresh = try TLSIdentity(certificate: certificate, key: key)
             state.withLock { $0 = State(identity: fresh, taken: stamp, tried: stamp) }
+            metrics?.set(.certificateEnds, fresh.ends)
             log.notice("the certificate was read again", metadata: ["tls.days_left": "\((fresh.ends - now / 1000) / 86_400)"])
         } catch {
             let isNews = state.withLock { state in

@@ -149,7 +149,11 @@ final class Courier: Sendable {
                     response = other
                 }
             }
-            if (200..<300).contains(response.status) { return true }
+            if (200..<300).contains(response.status) {
+                let positions = batch.items.filter { $0.kind == .event }.map { "\($0.position)" }.joined(separator: " ")
+                c.follow("transaction delivered", ["appservice.id": service.id, "appservice.txn": "\(batch.txn)", "commit.positions": positions])
+                return true
+            }
             c.log.warning("an application service refused a transaction, it is sent again",
                           metadata: ["appservice.id": "\(service.id)", "appservice.txn": "\(batch.txn)", "http.status": "\(response.status)"])
         } catch let error as OutboundError {

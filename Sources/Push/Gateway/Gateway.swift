@@ -169,6 +169,7 @@ final class Gateway: Sendable {
             let answer = try await c.outbound.send(OutboundRequest(
                 "POST", pusher.url, headers: [(name: "Content-Type", value: "application/json")], body: body.encoded(), timeout: GatewayRules.timeout, maxBytes: 1 << 16))
             if (200..<300).contains(answer.status) {
+                c.follow("push delivered", ["pusher": "\(pusher.number)", "event.id": body["notification"]?["event_id"]?.stringValue ?? "-", "commit.position": "\(position)"])
                 try await accepted(c, pusher, answer.body, through: position, unread: unread, at: snapshot)
                 return true
             }

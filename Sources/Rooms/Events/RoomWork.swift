@@ -200,6 +200,12 @@ final class RoomWork {
         }
         try count(event, at: pos, thread: thread, attention)
         appended += 1
+        if c.isFollowed {
+            let (c, request, room) = (c, Trace.id, head.id.rawValue)
+            tx.afterCommit {
+                c.follow("event committed", request: request, ["event.id": event.eventID.rawValue, "event.type": event.type, "room.id": room, "commit.position": "\(pos)"])
+            }
+        }
         if c.observers.isEmpty { return }
         var content = event.content
         if let redacts = event.redacts { content["redacts"] = JSON(redacts) }   // in every version at the same place

@@ -80,7 +80,10 @@ struct SyncEndpoint: Sendable {
             let answer = try await read(c, session, since: token, filter: filter, fullState: fullState, section)
             let remaining = deadline - c.clock.now
             if let answer {
-                if since == nil || fullState || answer.hasNews || remaining <= 0 { return .json(bytes: answer.encoded()) }
+                if since == nil || fullState || answer.hasNews || remaining <= 0 {
+                    Self.follow(c, session, since: since, next: answer.next)
+                    return .json(bytes: answer.encoded())
+                }
                 token = answer.next
             }
             if remaining <= 0 || Task.isCancelled || c.hub.isClosed {
@@ -90,6 +93,12 @@ struct SyncEndpoint: Sendable {
             }
             if let token { await c.hub.wait(name, since: token, timeout: remaining) }
         }
+    }
+
+    /// An answer holds what was committed after `since` up to `next`.
+    static func follow(_ c: Context, _ session: Session, since: SyncToken?, next: SyncToken) {
+        c.follow("sync answered", ["user.id": session.userID.rawValue, "device.id": session.deviceID.rawValue,
+                                   "sync.since": since.map { "\($0.position)" } ?? "-", "sync.next": "\(next.position)"])
     }
 
     /// Makes the hub tell the user of his rooms.

@@ -45,6 +45,11 @@ package struct Route: Sendable {
                  body: BodyRule = .standard, direct: DirectHandler? = nil, _ handler: @escaping Handler) {
         self.method = method; self.path = path; self.auth = auth; self.limit = limit; self.body = body; self.direct = direct; self.handler = handler
     }
+    /// Whether how long it takes says something about the server: not where it waits for news or for a client's upload.
+    package var isTimed: Bool {
+        if case .streamed = body { return false }
+        return !path.hasSuffix("/sync")
+    }
     /// The same handler under several paths (older versions of an endpoint).
     package static func all(_ method: Method, _ paths: [String], auth: Auth = .user, limit: LimitClass = .standard,
                             body: BodyRule = .standard, _ handler: @escaping Handler) -> [Route] {

@@ -110,6 +110,17 @@ package struct Router: Sendable {
     }
 
     package func run(_ route: Route, params: [String: String], _ request: Request, context: Context, admitted: Session? = nil) async -> Response {
+        guard context.isFollowed else { return await answer(route, params: params, request, context: context, admitted: admitted) }
+        let id = context.requestID(request), began = context.clock.now
+        return await Trace.$id.withValue(id) {
+            var response = await answer(route, params: params, request, context: context, admitted: admitted)
+            context.follow("request answered", ["http.route": "\(route.method.rawValue) \(route.path)", "http.status": "\(response.status)", "http.milliseconds": "\(context.clock.now - began)"])
+            response.headers.set("X-Request-Id", id)
+            return response
+        }
+    }
+
+    private func answer(_ route: Route, params: [String: String], _ request: Request, context: Context, admitted: Session?) async -> Response {
         var request = request
         request.params = params
         request.session = admitted

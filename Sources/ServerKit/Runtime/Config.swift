@@ -55,6 +55,8 @@ package struct Config: Sendable {
     package var deletedMediaGrace: Int64? = 86_400_000
     /// How many copies of the database from before upgrades are kept in the data directory's `backups`, for 30 days; 0: none is made.
     package var upgradeBackups = 3
+    /// Seconds for which the server, told to end, answers on but says that it is not ready: time for a load balancer to notice.
+    package var shutdownDelay = 0
     /// trace, debug, info, notice, warning, error.
     package var logLevel = "info"
     /// Mail server for confirmations, password resets and unread messages, smtp://HOST:PORT or smtps://HOST:PORT. Empty: no mail is sent.

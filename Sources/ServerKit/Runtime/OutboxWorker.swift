@@ -71,6 +71,7 @@ package final class OutboxWorker: Sendable {
     private func attempt(_ c: Context, _ item: DurableQueue.Item) async throws {
         do {
             try await handler(c, item)
+            c.follow("outgoing item done", ["outbox.kind": kind, "outbox.key": item.key, "attempt": "\(item.attempt)"])
             try await c.db.write { tx in _ = try DurableQueue.outbox.done(tx, item, now: c.clock.now) }
         } catch {
             let now = c.clock.now

@@ -49,6 +49,7 @@ struct SlidingSync: Sendable {
             let result = try await read(c, session, asked, since: since, at)
             let remaining = deadline - c.clock.now
             if isNew || result.answer.hasNews || remaining <= 0 || Task.isCancelled || c.hub.isClosed {
+                SyncEndpoint.follow(c, session, since: asked.pos.flatMap { SlidingPos($0)?.token }, next: result.token)
                 let pos = try await connections.answer(c, key, from: taken, result.state, token: result.token, told: result.told)
                 return .json(bytes: result.answer.encoded(form, pos: pos, transaction: asked.transaction))
             }
