@@ -58,7 +58,7 @@ func main() {
 		stateF  = flag.String("state", "", "state file: load it if there, else do the set-up and store it")
 		setup   = flag.Bool("setup-only", false, "stop after set-up")
 		addr    = flag.String("addr", "127.0.0.1:5222", "XMPP: address of the server; echo: address to listen on or to load")
-		srcs    = flag.Int("sources", 8, "number of 127.0.x.y source addresses")
+		srcs    = flag.Int("sources", 32, "number of 127.0.x.y source addresses")
 		syncTO  = flag.Int("sync-timeout", 30000, "Matrix long-poll time in ms")
 		tlLimit = flag.Int("timeline-limit", 50, "Matrix sync filter timeline limit")
 		sliding = flag.String("sliding", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", "coldstart: simplified sliding sync path, empty = skip")
