@@ -143,6 +143,9 @@ package final class WriteTx: ReadTx {
         try query(sql, binds) { _ in true }
     }
 
+    /// What is read here may be changed a moment later: nothing is kept.
+    package override func shared<T: AnyObject>(_ type: T.Type, _ make: () -> T) -> T { make() }
+
     /// The position before this closure's first `nextPosition`, or the last one it took.
     package override var position: Int64 { get throws { lastPosition } }
 

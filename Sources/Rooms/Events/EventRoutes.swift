@@ -21,7 +21,7 @@ extension RoomService {
             Route(.put, room + "/send/{eventType}/{txnId}", auth: .guest, limit: .message, direct: { request, c, reply in
                 // A large body is not parsed on the thread of the connections.
                 guard request.body.count <= 16 << 10, try DelayedEvents.delay(request) == nil else { return .no }
-                let event = try Self.event(request), language = request.language
+                let event = try Self.event(request, transaction: Self.transaction(request)), language = request.language
                 c.db.write { try self.append(c, $0, event) } then: { result in
                     switch result {
                     case .success(let id): reply.send(Self.answer(id))
@@ -30,15 +30,13 @@ extension RoomService {
                 }
                 return .works
             }, { request, c in
-                let event = try Self.event(request)
+                let event = try Self.event(request, transaction: Self.transaction(request))
                 if let delay = try DelayedEvents.delay(request) { return try await self.delayed.schedule(c, event, session: request.user, delay: delay) }
                 return try await self.answer(c) { try self.append(c, $0, event) }
             }),
             // Without a transaction id, as in old versions of the API: some clients still do.
             Route(.post, room + "/send/{eventType}", auth: .guest, limit: .message) { request, c in
-                try request.refuseSuspended()
-                let event = NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"), content: .object(try request.json()),
-                                     timestamp: try request.massagedTimestamp())
+                let event = try Self.event(request, transaction: nil)
                 return try await self.answer(c) { try self.append(c, $0, event) }
             },
             Route(.post, room + "/redact/{eventId}", auth: .guest, limit: .message) { request, c in
@@ -87,10 +85,10 @@ extension RoomService {
         Self.answer(try await c.db.write(append))
     }
 
-    private static func event(_ request: Request) throws -> NewEvent {
+    private static func event(_ request: Request, transaction: String?) throws -> NewEvent {
         try request.refuseSuspended()
         return NewEvent(room: try request.id("roomId"), sender: request.user.userID, type: try request.param("eventType"),
-                        content: .object(try request.json()), transaction: (device: request.user.deviceID, id: try transaction(request)),
+                        content: .object(try request.json()), transaction: transaction.map { (device: request.user.deviceID, id: $0) },
                         timestamp: try request.massagedTimestamp())
     }
 

@@ -25,7 +25,7 @@ enum Bundles {
         guard !memo.plain.contains(event.pos) else { return nil }
         let kinds = try tx.all(SQL.kinds, event.id, event.roomNID) { (kind: $0.text(0), count: $0.int(1), last: $0.int(2)) }
         guard !kinds.isEmpty else {
-            if !(tx is WriteTx) { memo.plain.insert(event.pos) }
+            memo.plain.insert(event.pos)
             return nil
         }
         var bundle = JSONObject()

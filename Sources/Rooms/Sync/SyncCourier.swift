@@ -12,11 +12,9 @@ final class SyncCourier: Sendable {
         var running = 0
     }
     private let state = Mutex(State())
-    let lazyMembers: LazyMembers
+    let lazyMembers = LazyMembers()
     /// Polls of one snapshot. More would let the first of them wait for the last.
     private static let batch = 64
-
-    init(lazyMembers: LazyMembers) { self.lazyMembers = lazyMembers }
 
     func take(_ polls: [SyncPoll], _ c: Context) {
         // Reading from the embedded database is CPU alone: as many readers at once as that has use for. From another process it is waiting.
@@ -73,7 +71,7 @@ final class SyncCourier: Sendable {
                 }
             }
         case .failure(let error):
-            for poll in polls where poll.end() { add(poll, Router.failure(error, "GET /_matrix/client/v3/sync", language: poll.language, c)) }
+            for poll in polls where poll.end() { add(poll, Router.failure(error, "GET " + SyncEndpoint.path, language: poll.language, c)) }
         }
         for batch in lanes.values { batch[0].reply.send(batch) }
     }
@@ -119,10 +117,10 @@ final class SyncPoll: ParkedPoll, Waiting {
     func read(_ tx: ReadTx, _ lazyMembers: LazyMembers, ephemeral: Int64) throws -> SyncAnswer? {
         let (token, isOver) = state.withLock { ($0.token, $0.isOver) }
         guard !isOver else { return nil }
-        let touched = Touched(c, session, since: token, covering: 0)
-        if let touched, touched.rooms.isEmpty, case .nothing = c.hub.changes(for: session.userID.rawValue, since: token) { return nil }
+        let user = session.userID.rawValue, changes = c.hub.changes(for: user, since: token)
+        if case .nothing = changes { return nil }
         return try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: token, filter: filter, fullState: false, stateSection: section,
-                              touched: touched).read(tx, ephemeral: ephemeral)
+                              touched: Touched(changes, of: user)).read(tx, ephemeral: ephemeral)
     }
 
     /// It was read in vain.
@@ -183,12 +181,8 @@ final class SyncPoll: ParkedPoll, Waiting {
         guard end() else { return }
         let token = state.withLock(\.token), c = c, session = session, reply = reply, language = language
         Task {
-            do {
-                var idle = SyncAnswer(next: token)
-                for source in c.syncSources { try await source.idle(c, user: session.userID, device: session.deviceID, into: &idle.parts) }
-                reply.send(.json(bytes: idle.encoded()))
-            } catch {
-                reply.send(Router.failure(error, "GET /_matrix/client/v3/sync", language: language, c))
+            do { reply.send(try await SyncEndpoint.idle(c, session, at: token)) } catch {
+                reply.send(Router.failure(error, "GET " + SyncEndpoint.path, language: language, c))
             }
         }
     }

@@ -431,7 +431,7 @@ final class SharedPages {
     /// The newest events between two places, newest first.
     static func page(_ tx: ReadTx, room: Int64, after: Int64, before: Int64, limit: Int) throws -> [EventRow] {
         // A first look at a room is one user's.
-        guard after > 0, !(tx is WriteTx) else { return try EventStore.page(tx, room: room, after: after, before: before, newestFirst: true, limit: limit) }
+        guard after > 0 else { return try EventStore.page(tx, room: room, after: after, before: before, newestFirst: true, limit: limit) }
         let memo = tx.shared(SharedPages.self) { SharedPages() }, key = Key(room: room, before: before, limit: limit)
         if let page = memo.pages[key], after >= page.floor {
             return page.events.last.map { $0.pos > after } != false ? page.events : page.events.filter { $0.pos > after }

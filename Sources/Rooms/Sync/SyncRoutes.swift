@@ -7,19 +7,13 @@ import Synchronization
 ///
 /// Invariants: an idle long-poll reads nothing; the answer's `next_batch` covers exactly what the answer holds.
 struct SyncEndpoint: Sendable {
-    let lazyMembers: LazyMembers
-    let filters: SyncFilters
-    let courier: SyncCourier
+    let filters = SyncFilters()
+    let courier = SyncCourier()
+    static let path = "/_matrix/client/v3/sync"
     static let longest: Int64 = 120_000
 
-    init() {
-        lazyMembers = LazyMembers()
-        filters = SyncFilters()
-        courier = SyncCourier(lazyMembers: lazyMembers)
-    }
-
     var routes: [Route] {
-        [Route(.get, "/_matrix/client/v3/sync", auth: .guest, limit: .sync, direct: { try direct($0, $1, $2) }, { try await answer($0, $1) })]
+        [Route(.get, Self.path, auth: .guest, limit: .sync, direct: { try direct($0, $1, $2) }, { try await answer($0, $1) })]
     }
 
     private struct Question {
@@ -87,12 +81,17 @@ struct SyncEndpoint: Sendable {
                 token = answer.next
             }
             if remaining <= 0 || Task.isCancelled || c.hub.isClosed {
-                var idle = SyncAnswer(next: token ?? c.hub.token)
-                for source in c.syncSources { try await source.idle(c, user: session.userID, device: session.deviceID, into: &idle.parts) }
-                return .json(bytes: idle.encoded())
+                return try await Self.idle(c, session, at: token ?? c.hub.token)
             }
             if let token { await c.hub.wait(name, since: token, timeout: remaining) }
         }
+    }
+
+    /// The answer when nothing has changed.
+    static func idle(_ c: Context, _ session: Session, at token: SyncToken) async throws -> Response {
+        var idle = SyncAnswer(next: token)
+        for source in c.syncSources { try await source.idle(c, user: session.userID, device: session.deviceID, into: &idle.parts) }
+        return .json(bytes: idle.encoded())
     }
 
     /// An answer holds what was committed after `since` up to `next`.
@@ -114,13 +113,11 @@ struct SyncEndpoint: Sendable {
         let ephemeral = c.hub.ephemeral   // before the snapshot: what changes between is told again, never lost
         var touched: Touched?
         if let since, !fullState, since.toDevice == nil {
-            switch c.hub.changes(for: session.userID.rawValue, since: since) {
-            case .nothing: return nil
-            case .unknown: break
-            case .keys: touched = Touched(c, session, since: since, covering: 0)
-            }
+            let user = session.userID.rawValue, changes = c.hub.changes(for: user, since: since)
+            if case .nothing = changes { return nil }
+            touched = Touched(changes, of: user)
         }
-        let reader = SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: since, filter: filter, fullState: fullState, stateSection: section, touched: touched)
+        let reader = SyncReader(c: c, lazyMembers: courier.lazyMembers, session: session, since: since, filter: filter, fullState: fullState, stateSection: section, touched: touched)
         if let touched, touched.rooms.count <= 4 { return try await c.db.quickRead { tx in try reader.read(tx, ephemeral: ephemeral) } }
         return try await c.db.read { tx in try reader.read(tx, ephemeral: ephemeral) }
     }
@@ -135,7 +132,11 @@ struct Touched: Hashable, Sendable {
     /// nil where that is not known up to the position `now` of a snapshot.
     init?(_ c: Context, _ session: Session, since: SyncToken, covering now: Int64) {
         let user = session.userID.rawValue
-        switch c.hub.changes(for: user, since: since, covering: now) {
+        self.init(c.hub.changes(for: user, since: since, covering: now), of: user)
+    }
+
+    init?(_ changes: ChangeHub.Since, of user: String) {
+        switch changes {
         case .nothing: break
         // A change of the user himself may be an invite, or account data of any room.
         case .keys(let keys) where !keys.contains(.user(user)):
