@@ -337,13 +337,7 @@ package enum Backup {
             while let piece = try reader.piece() {
                 try piece.withUnsafeBytes { bytes in
                     digest.update(bytes)
-                    var rest = bytes[...]
-                    while !rest.isEmpty {
-                        let count = write(output, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                        if count < 0, errno == EINTR { continue }
-                        guard count > 0 else { throw Files.Failure(path) }
-                        rest = rest.dropFirst(count)
-                    }
+                    try Files.write(bytes, to: output, path)
                 }
             }
             guard fsync(output) == 0 else { throw Files.Failure(path) }

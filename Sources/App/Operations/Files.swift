@@ -92,6 +92,17 @@ package enum Files {
         }
     }
 
+    /// Writes all of it to an open file, which is at `path`.
+    static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ path: String) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Failure(path) }
+            rest = rest.dropFirst(count)
+        }
+    }
+
     /// Room left for this user where a path lies.
     static func freeBytes(_ path: String) -> Int64? {
         var info = statvfs()

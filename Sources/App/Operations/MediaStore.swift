@@ -100,13 +100,7 @@ extension Files {
         try eachPiece(source) { piece in
             digest.update(piece)
             size += Int64(piece.count)
-            var rest = piece[...]
-            while !rest.isEmpty {
-                let count = write(output, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { throw Failure(target) }
-                rest = rest.dropFirst(count)
-            }
+            try write(piece, to: output, target)
         }
         guard fsync(output) == 0 else { throw Failure(target) }
         return (size, Hex.encode(digest.finish()))

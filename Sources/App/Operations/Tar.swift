@@ -135,15 +135,7 @@ struct TarWriter: ~Copyable {
         if rest > 0 { try [UInt8](repeating: 0, count: Tar.block - rest).withUnsafeBytes { try write($0) } }
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Files.Failure(path) }
-            rest = rest.dropFirst(count)
-        }
-    }
+    private func write(_ bytes: UnsafeRawBufferPointer) throws { try Files.write(bytes, to: descriptor, path) }
 }
 
 /// Reads an archive from first to last byte.
