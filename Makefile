@@ -1,7 +1,7 @@
 # `make help` prints what each target does. Every target installs what it misses first and can be run again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build web demo test test-swift test-web test-acceptance crash bench bench-peers fuzz licences clean
+.PHONY: help setup build web demo test test-swift test-web test-acceptance crash simulation bench bench-peers fuzz licences clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ test-acceptance: ## Run the acceptance tests alone (ARGS="-k crash" for some of 
 crash: ## Kill the server, fail its disk, network, clock and database under load, and count what is lost (ARGS="--faults 10000")
 	@scripts/setup.sh test && scripts/build.sh release && \
 		COMPTOIR_BIN=$(CURDIR)/.build/release/comptoir PYTHONPATH=acceptance .venv/bin/python -m underfire $(ARGS)
+
+simulation: ## A day of a desk with a thousand customers and thirty agents, on both databases: nobody waits while a capable agent is free
+	@scripts/setup.sh test && scripts/build.sh tests && COMPTOIR_SIMULATION=1000 swift test --skip-build --disable-xctest --filter SimulationTests && \
+		COMPTOIR_SIMULATION=200 COMPTOIR_TEST_ON=postgres scripts/with-postgres.sh swift test --skip-build --disable-xctest --filter SimulationTests
 
 bench: ## Measure throughput, latency, CPU and memory of a release build against the goals
 	@scripts/setup.sh bench && scripts/build.sh release && bench/run.py $(ARGS)

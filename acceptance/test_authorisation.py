@@ -322,6 +322,7 @@ DESK_LEAST = {
     "POST /agents": "admin", "PATCH /agents/{id}": "supervisor", "PUT /agents/{id}/picture": "admin", "DELETE /agents/{id}/picture": "admin",
     "POST /brands": "admin", "PATCH /brands/{id}": "admin", "DELETE /brands/{id}": "admin", "PUT /brands/{id}/logo": "admin", "DELETE /brands/{id}/logo": "admin",
     "POST /inboxes": "admin", "PATCH /inboxes/{id}": "admin", "DELETE /inboxes/{id}": "admin", "POST /inboxes/{id}/identity-secret": "admin",
+    "POST /teams": "admin", "PATCH /teams/{id}": "admin", "DELETE /teams/{id}": "admin",
     "PUT /tags/{name}": "supervisor", "DELETE /tags/{name}": "supervisor",
 }
 DESK_OPEN = {"GET /openapi.json"}
@@ -329,6 +330,7 @@ DESK_BODY = {
     "POST /agents": lambda: {"username": f"new{next(_numbers)}", "password": "correct horse battery", "name": "New", "public_name": "New", "role": "agent"},
     "PATCH /agents/{id}": lambda: {"availability": "away"}, "POST /brands": lambda: {"name": f"Brand {next(_numbers)}"}, "PATCH /brands/{id}": lambda: {"name": "Lumen"},
     "POST /inboxes": lambda: {"name": f"Inbox {next(_numbers)}", "brand_id": "x"}, "PATCH /inboxes/{id}": lambda: {"name": "Site"}, "PUT /tags/{name}": lambda: {},
+    "POST /teams": lambda: {"name": f"Team {next(_numbers)}"}, "PATCH /teams/{id}": lambda: {"name": "Returns"},
 }
 
 
@@ -386,7 +388,7 @@ def test_conversations_of_other_inboxes(shop):
             continue
         path = route["path"].replace("{id}", conversation).replace("{note}", "x")
         bodies = {"messages": {"key": "k", "body": "x"}, "notes": {"key": "k", "body": "x"}, "status": {"status": "resolved"},
-                  "priority": {"priority": "high"}, "tags": {"tags": []}, "language": {"language": "fr"}, "read": {"up_to": "1"}, "typing": {"typing": True}, "assign": {"agent": None}}
+                  "priority": {"priority": "high"}, "tags": {"tags": []}, "language": {"language": "fr"}, "team": {"team": None}, "skills": {"skills": ["vip"]}, "read": {"up_to": "1"}, "typing": {"typing": True}, "assign": {"agent": None}}
         body = bodies.get(path.rsplit("/", 1)[-1], {}) if route["method"] in ("POST", "PUT") else None
         answer = outside.request(route["method"], path, body)
         if answer.status_code not in (403, 404):

@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -35,7 +35,7 @@ package struct Desk: Sendable {
 
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
-        + Tags.routes + CannedReplies.routes + DeskStream.routes + OpenAPI.routes
+        + Tags.routes + CannedReplies.routes + Teams.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.
     static func bot(_ c: Context) -> UserID { c.userID(localpart: "comptoir-desk") }

@@ -67,14 +67,14 @@ struct Shop: Sendable {
     }
     /// A visitor's first message; gives the conversation.
     @discardableResult
-    func write(_ text: String, as visitor: Visitor, txn: String? = nil, lang: String = "fr") async throws -> JSON {
+    func write(_ text: String, as visitor: Visitor, txn: String? = nil, lang: String = "fr", inbox: String = "web") async throws -> JSON {
         try await app.call(.post, Self.widget + "/conversations", as: visitor.user, json: [
-            "inbox": "web", "txn_id": .string(txn ?? "t-" + text), "lang": .string(lang), "content": ["msgtype": "m.text", "body": .string(text)]]).expect(200)
+            "inbox": .string(inbox), "txn_id": .string(txn ?? "t-" + text), "lang": .string(lang), "content": ["msgtype": "m.text", "body": .string(text)]]).expect(200)
     }
     /// A new customer with his first message, when the desk has done what follows from it.
-    func customer(_ text: String = "Bonjour", lang: String = "fr") async throws -> (visitor: Visitor, conversation: String, room: String) {
-        let visitor = try await visitor(["lang": .string(lang)])
-        let answer = try await write(text, as: visitor, lang: lang)
+    func customer(_ text: String = "Bonjour", lang: String = "fr", inbox: String = "web") async throws -> (visitor: Visitor, conversation: String, room: String) {
+        let visitor = try await visitor(["lang": .string(lang), "inbox": .string(inbox)])
+        let answer = try await write(text, as: visitor, lang: lang, inbox: inbox)
         await desk.live.settled()
         return (visitor, answer["conversation_id"]?.stringValue ?? "", answer["room_id"]?.stringValue ?? "")
     }

@@ -39,7 +39,7 @@ extension Agents {
     private static let me: DeskRoute.Handler = { call in
         .json(try await call.read { reader in
             ["agent": call.me.json, "permissions": .of(call.me.role.permissions.map(\.rawValue).sorted()), "server_name": .string(call.c.serverName),
-             "position": .int(try reader.tx.position), "brands": .array(try Brands.all(reader.tx).map(\.json)),
+             "position": .int(try reader.tx.position), "brands": .array(try Brands.all(reader.tx).map(\.json)), "teams": .array(try Teams.all(reader.tx).map(\.json)),
              "inboxes": .array(try Inboxes.all(reader.tx).filter { call.me.sees(inbox: $0.id) }.map { $0.json(for: call.me) }), "counts": try Counts.of(reader)]
         })
     }
@@ -65,6 +65,7 @@ extension Agents {
         let name = fields.text("name", max: 80, required: true), publicName = fields.text("public_name", max: 80)
         let role: Role = fields.choice("role") ?? .agent
         let languages = fields.languages("languages") ?? ["fr", "en"], capacity = fields.int("capacity", 0...100) ?? 5
+        let skills = fields.strings("skills", max: 50, each: 40) ?? [], teams = fields.strings("teams", max: 200, each: 40) ?? []
         let inboxes = fields.strings("inboxes", max: 200, each: 40) ?? [], email = fields.email("email")
         let existing = fields.text("user_id", max: 255)
         let username = existing == nil ? fields.text("username", max: 100, required: true) : nil
@@ -94,7 +95,7 @@ extension Agents {
                 id = try unit.c.ports.users.create(unit.c, unit.tx, NewAccount(localpart: try Fields.must(username, "username"), kind: .person, displayName: publicName ?? shown), passwordHash: hash).rawValue
             }
             return try add(unit, New(id: id, name: shown, publicName: publicName ?? shown, email: email.applied(to: nil), role: role,
-                                     languages: languages, capacity: capacity, inboxes: inboxes)).json
+                                     languages: languages, capacity: capacity, inboxes: inboxes, skills: Teams.normalised(skills), teams: teams)).json
         }, status: 201)
     }
 
@@ -104,9 +105,10 @@ extension Agents {
         let name = fields.requiredChange("name", max: 80), publicName = fields.requiredChange("public_name", max: 80), email = fields.email("email")
         let role: Role? = fields.choice("role"), languages = fields.languages("languages"), capacity = fields.int("capacity", 0...100)
         let inboxes = fields.strings("inboxes", max: 200, each: 40), active = fields.bool("active")
+        let skills = fields.strings("skills", max: 50, each: 40), teams = fields.strings("teams", max: 200, each: 40)
         let availability: Availability? = fields.choice("availability")
         try fields.check()
-        let isMore = ["name", "public_name", "email", "role", "languages", "capacity", "inboxes", "active"].contains { fields.has($0) }
+        let isMore = ["name", "public_name", "email", "role", "languages", "capacity", "inboxes", "active", "skills", "teams"].contains { fields.has($0) }
         guard !isMore || call.me.role.may(.agentsManage) else { throw DeskError.forbidden }
         return .json(try await call.write { unit in
             guard var agent = try load(unit.tx, id) else { throw DeskError.notFound }
@@ -120,6 +122,8 @@ extension Agents {
             agent.role = role ?? agent.role
             agent.languages = languages ?? agent.languages
             agent.capacity = capacity ?? agent.capacity
+            agent.skills = skills.map(Teams.normalised) ?? agent.skills
+            if let teams { try setTeams(unit, agent: id, to: teams) }
             if let active {
                 agent.isActive = active
                 if !active { agent.availability = .offline }

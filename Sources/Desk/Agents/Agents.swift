@@ -5,7 +5,8 @@ import Store
 /// People who answer. An agent is a Matrix user with a role; the customer sees only the public name and picture.
 ///
 /// Invariants: there is always an active owner once there was one; only an owner makes owners; the effective availability is
-/// the wanted one while the agent's console is alive, else offline.
+/// the wanted one while the agent's console is alive, else offline. Who is away keeps his customers; who is away and
+/// reassigning, or offline, gives those back who wait for him, now and when they write again.
 struct Agent: Sendable, Hashable {
     var id: String
     var name: String
@@ -24,6 +25,8 @@ struct Agent: Sendable, Hashable {
     var createdAt: Int64
     var inboxes: [String]
     var load: Int64
+    var skills: [String] = []
+    var teams: [String] = []
 
     /// For endpoints without sign-in.
     static let nobody = Agent(id: "", name: "", publicName: "", email: nil, role: .agent, picture: nil, pictureMXC: nil, wanted: .offline, availability: .offline,
@@ -32,7 +35,7 @@ struct Agent: Sendable, Hashable {
     var json: JSON {
         ["id": .string(id), "name": .string(name), "public_name": .string(publicName), "email": .of(email), "role": .string(role.rawValue),
          "picture": .of(Pictures.path(picture)), "availability": .string(availability.rawValue), "wanted_availability": .string(wanted.rawValue),
-         "capacity": .int(capacity), "load": .int(load), "languages": .of(languages), "inboxes": .of(inboxes), "active": .bool(isActive),
+         "capacity": .int(capacity), "load": .int(load), "languages": .of(languages), "skills": .of(skills), "inboxes": .of(inboxes), "teams": .of(teams), "active": .bool(isActive),
          "last_seen_at": .of(lastSeenAt), "created_at": .int(createdAt)]
     }
     var ref: JSON { ["id": .string(id), "name": .string(publicName), "picture": .of(Pictures.path(picture))] }
@@ -65,24 +68,27 @@ enum Agents {
     struct New: Sendable {
         var id: String, name: String, publicName: String, email: String?, role: Role
         var languages: [String], capacity: Int64, inboxes: [String]
+        var skills: [String] = [], teams: [String] = []
     }
     static func add(_ unit: Unit, _ new: New) throws -> Agent {
         guard try load(unit.tx, new.id) == nil else {
             throw DeskError(.conflict, en: "This account is an agent already.", fr: "Ce compte est déjà celui d’un agent.")
         }
         try unit.tx.run("""
-            INSERT INTO desk_agent(id, name, public_name, email, role, wanted, availability, capacity, languages, active, last_turn, created_at)
-            VALUES (?, ?, ?, ?, ?, 'online', 'offline', ?, ?, 1, 0, ?)
-            """, new.id, new.name, new.publicName, new.email, new.role.rawValue, new.capacity, TextList.encode(new.languages), unit.now)
+            INSERT INTO desk_agent(id, name, public_name, email, role, wanted, availability, capacity, languages, skills, active, last_turn, created_at)
+            VALUES (?, ?, ?, ?, ?, 'online', 'offline', ?, ?, ?, 1, 0, ?)
+            """, new.id, new.name, new.publicName, new.email, new.role.rawValue, new.capacity, TextList.encode(new.languages), TextList.encode(new.skills), unit.now)
         try setInboxes(unit, agent: new.id, to: new.inboxes)
+        try setTeams(unit, agent: new.id, to: new.teams)
         return try changed(unit, new.id)
     }
     static func save(_ unit: Unit, _ agent: Agent) throws -> Agent {
         try unit.tx.run("""
             UPDATE desk_agent SET name = ?, public_name = ?, email = ?, role = ?, picture = ?, picture_mxc = ?, wanted = ?, availability = ?,
-              capacity = ?, languages = ?, active = ?, last_seen_at = ?, last_turn = ? WHERE id = ?
-            """, agent.name, agent.publicName, agent.email, agent.role.rawValue, agent.picture, agent.pictureMXC, agent.wanted.rawValue,
-            agent.availability.rawValue, agent.capacity, TextList.encode(agent.languages), agent.isActive, agent.lastSeenAt, agent.lastTurn, agent.id)
+              capacity = ?, languages = ?, active = ?, last_seen_at = ?, last_turn = ?, skills = ?, reassigning = ? WHERE id = ?
+            """, agent.name, agent.publicName, agent.email, agent.role.rawValue, agent.picture, agent.pictureMXC, agent.wanted.stored,
+            agent.availability.stored, agent.capacity, TextList.encode(agent.languages), agent.isActive, agent.lastSeenAt, agent.lastTurn,
+            TextList.encode(agent.skills), agent.wanted == .awayReassigning, agent.id)
         if agent.role != .owner || !agent.isActive, try !unit.tx.exists("SELECT 1 FROM desk_agent WHERE role = 'owner' AND active = 1") {
             throw DeskError(.conflict, en: "The desk needs at least one active owner.", fr: "Le comptoir a besoin d’au moins un propriétaire actif.")
         }
@@ -96,6 +102,18 @@ enum Agents {
             }
             try unit.tx.run("INSERT INTO desk_inbox_member(inbox_id, agent_id) VALUES (?, ?)", inbox, agent)
         }
+    }
+    static func setTeams(_ unit: Unit, agent: String, to teams: [String]) throws {
+        let before = try unit.tx.all("SELECT team_id FROM desk_team_member WHERE agent_id = ?", agent) { $0.text(0) }
+        guard Set(before) != Set(teams) else { return }
+        try unit.tx.run("DELETE FROM desk_team_member WHERE agent_id = ?", agent)
+        for team in teams {
+            guard try unit.tx.exists("SELECT 1 FROM desk_team WHERE id = ?", team) else {
+                throw DeskError.invalid("teams", en: "There is no team “\(team)”.", fr: "Il n’y a pas d’équipe « \(team) ».")
+            }
+            try unit.tx.run("INSERT INTO desk_team_member(team_id, agent_id) VALUES (?, ?)", team, agent)
+        }
+        try unit.tell(.settingsUpdated, ref: "teams")
     }
     /// Something visible of an agent is different now: tell the stream, and remember his public name.
     @discardableResult
@@ -113,7 +131,7 @@ enum Agents {
         agent.availability = wanted == .offline || !unit.live.isAlive(id, now: unit.c.clock.now) && unit.actor != .agent(id) && !unit.isPast ? .offline : wanted
         agent.lastSeenAt = unit.now
         agent = try save(unit, agent)
-        try Dispatch.leave(unit, id, isLeaving: agent.availability == .offline)
+        try Dispatch.leave(unit, id, isLeaving: agent.availability == .offline || agent.availability == .awayReassigning)
         try Dispatch.settle(unit)
         return try load(unit.tx, id) ?? agent
     }
@@ -145,25 +163,32 @@ enum Agents {
 
     private static let columns = """
         a.id, a.name, a.public_name, a.email, a.role, a.picture, a.picture_mxc, a.wanted, a.availability, a.capacity, a.languages, a.active,
-        a.last_seen_at, a.last_turn, a.created_at,
+        a.last_seen_at, a.last_turn, a.created_at, a.skills, a.reassigning,
         (SELECT COUNT(*) FROM desk_conversation c WHERE c.assignee_id = a.id AND c.status = 'open')
         """
     private static func agent(_ row: Row) -> Agent {
         Agent(id: row.text(0), name: row.text(1), publicName: row.text(2), email: row.textOrNil(3), role: Role(rawValue: row.text(4)) ?? .agent,
-              picture: row.textOrNil(5), pictureMXC: row.textOrNil(6), wanted: Availability(rawValue: row.text(7)) ?? .offline,
-              availability: Availability(rawValue: row.text(8)) ?? .offline, capacity: row.int(9), languages: TextList.decode(row.text(10)),
-              isActive: row.bool(11), lastSeenAt: row.intOrNil(12), lastTurn: row.int(13), createdAt: row.int(14), inboxes: [], load: row.int(15))
+              picture: row.textOrNil(5), pictureMXC: row.textOrNil(6), wanted: Availability(stored: row.text(7), isReassigning: row.bool(16)),
+              availability: Availability(stored: row.text(8), isReassigning: row.bool(16)), capacity: row.int(9), languages: TextList.decode(row.text(10)),
+              isActive: row.bool(11), lastSeenAt: row.intOrNil(12), lastTurn: row.int(13), createdAt: row.int(14), inboxes: [], load: row.int(17), skills: TextList.decode(row.text(15)))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Agent? {
         guard var agent = try tx.first("SELECT \(columns) FROM desk_agent a WHERE a.id = ?", id, row: agent) else { return nil }
-        agent.inboxes = try tx.all("SELECT inbox_id FROM desk_inbox_member WHERE agent_id = ? ORDER BY inbox_id", id) { $0.text(0) }
+        try tx.each("SELECT 0, inbox_id FROM desk_inbox_member WHERE agent_id = ? UNION ALL SELECT 1, team_id FROM desk_team_member WHERE agent_id = ? ORDER BY 2", id, id) {
+            if $0.int(0) == 0 { agent.inboxes.append($0.text(1)) } else { agent.teams.append($0.text(1)) }
+        }
         return agent
     }
     static func all(_ tx: ReadTx) throws -> [Agent] {
         var agents = try tx.all("SELECT \(columns) FROM desk_agent a ORDER BY a.created_at, a.id", row: agent)
-        var inboxes: [String: [String]] = [:]
-        try tx.each("SELECT agent_id, inbox_id FROM desk_inbox_member ORDER BY inbox_id") { inboxes[$0.text(0), default: []].append($0.text(1)) }
-        for index in agents.indices { agents[index].inboxes = inboxes[agents[index].id] ?? [] }
+        var inboxes: [String: [String]] = [:], teams: [String: [String]] = [:]
+        try tx.each("SELECT 0, agent_id, inbox_id FROM desk_inbox_member UNION ALL SELECT 1, agent_id, team_id FROM desk_team_member ORDER BY 3") { row in
+            if row.int(0) == 0 { inboxes[row.text(1), default: []].append(row.text(2)) } else { teams[row.text(1), default: []].append(row.text(2)) }
+        }
+        for index in agents.indices {
+            agents[index].inboxes = inboxes[agents[index].id] ?? []
+            agents[index].teams = teams[agents[index].id] ?? []
+        }
         return agents
     }
 }

@@ -183,12 +183,14 @@ extension JSON {
 
 /// Lists of texts in a column.
 enum TextList {
-    static func encode(_ list: some Sequence<String>) -> String {
-        String(decoding: JSON.array(list.map(JSON.string)).encoded(), as: UTF8.self)
+    private static let empty = "[]"
+    static func encode(_ list: some Collection<String>) -> String {
+        list.isEmpty ? empty : String(decoding: JSON.array(list.map(JSON.string)).encoded(), as: UTF8.self)
     }
     static func decode(_ text: String) -> [String] {
+        if text == empty { return [] }   // most are
         // A column that this server wrote itself; damage reads as an empty list.
-        ((try? JSON.parse(Array(text.utf8)))?.arrayValue ?? []).compactMap(\.stringValue)
+        return ((try? JSON.parse(Array(text.utf8)))?.arrayValue ?? []).compactMap(\.stringValue)
     }
 }
 

@@ -4,7 +4,19 @@ import Store
 
 /// A conversation of one contact with one inbox: one Matrix room, made by the desk's bot, and what the desk knows of it.
 struct Conversation: Sendable, Hashable {
-    enum Priority: String, Sendable, CaseIterable { case none, low, normal, high, urgent }
+    enum Priority: String, Sendable, CaseIterable {
+        case none, low, normal, high, urgent
+
+        /// Which part of the queue: a lower one is served first.
+        var rank: Int64 {
+            switch self {
+            case .urgent: 0
+            case .high: 1
+            case .none, .normal: 2
+            case .low: 3
+            }
+        }
+    }
 
     var id: String
     var number: Int64
@@ -31,16 +43,22 @@ struct Conversation: Sendable, Hashable {
     var activityAt: Int64
     var createdPosition: Int64
     var createdAt: Int64, updatedAt: Int64
+    /// Only members of it are given the conversation.
+    var team: String?
+    /// Only who has all of them is given the conversation.
+    var skills: [String] = []
+    /// Who had it last, also when nobody has it now.
+    var lastAgent: String?
 
     var room: RoomID { RoomID(trusted: roomID) }
     var status: ConversationStatus { state.status }
 
-    /// One number by which the queue is sorted: urgent ones first, then who waits longest, then those who wait for nothing, the most
+    /// One number by which the queue is sorted: by priority, then who waits longest, then those who wait for nothing, the most
     /// recent first. Times have 41 bits.
     var queueKey: Int64 {
-        let urgent: Int64 = priority == .urgent ? 0 : 1 << 52
-        if let since = state.waitingSince { return urgent + since }
-        return urgent + 1 << 50 + (1 << 45 - activityAt)
+        let part = priority.rank << 52
+        if let since = state.waitingSince { return part + since }
+        return part + 1 << 50 + (1 << 45 - activityAt)
     }
     static func == (a: Conversation, b: Conversation) -> Bool { a.id == b.id && a.version == b.version && a.updatedAt == b.updatedAt }
     func hash(into hasher: inout Hasher) { hasher.combine(id) }
@@ -50,7 +68,7 @@ extension Conversations {
     static let columns = """
         id, number, version, room_id, brand_id, inbox_id, contact_id, is_current, status, waiting_since, snoozed_until, resolved_at, priority, language, encrypted,
         assignee_id, joined_agent, declined_by, first_reply_ms, last_message_id, message_count, contact_read_at, contact_read_event, page_url, page_title,
-        activity_at, created_position, created_at, updated_at
+        activity_at, created_position, created_at, updated_at, team_id, skills, last_agent
         """
     static func conversation(_ row: Row) -> Conversation {
         Conversation(
@@ -60,7 +78,8 @@ extension Conversations {
             priority: Conversation.Priority(rawValue: row.text(12)) ?? .none, language: row.textOrNil(13), isEncrypted: row.bool(14), assignee: row.textOrNil(15),
             joinedAgent: row.textOrNil(16), declinedBy: row.textOrNil(17), firstReplyMS: row.intOrNil(18), lastMessage: row.intOrNil(19), messageCount: row.int(20),
             contactReadAt: row.intOrNil(21), contactReadEvent: row.textOrNil(22), pageURL: row.textOrNil(23), pageTitle: row.textOrNil(24),
-            activityAt: row.int(25), createdPosition: row.int(26), createdAt: row.int(27), updatedAt: row.int(28))
+            activityAt: row.int(25), createdPosition: row.int(26), createdAt: row.int(27), updatedAt: row.int(28),
+            team: row.textOrNil(29), skills: TextList.decode(row.text(30)), lastAgent: row.textOrNil(31))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Conversation? {
         try tx.first("SELECT \(columns) FROM desk_conversation WHERE id = ?", id, row: conversation)
@@ -71,11 +90,11 @@ extension Conversations {
     static func insert(_ unit: Unit, _ it: Conversation) throws {
         try unit.tx.run("""
             INSERT INTO desk_conversation(\(columns), queue_key)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, array: [it.id, it.number, it.version, it.roomID, it.brandID, it.inboxID, it.contactID, it.isCurrent, it.state.status.rawValue, it.state.waitingSince,
                          it.state.snoozedUntil, it.state.resolvedAt, it.priority.rawValue, it.language, it.isEncrypted, it.assignee, it.joinedAgent, it.declinedBy,
                          it.firstReplyMS, it.lastMessage, it.messageCount, it.contactReadAt, it.contactReadEvent, it.pageURL, it.pageTitle, it.activityAt,
-                         it.createdPosition, it.createdAt, it.updatedAt, it.queueKey] as [any Bindable])
+                         it.createdPosition, it.createdAt, it.updatedAt, it.team, TextList.encode(it.skills), it.lastAgent, it.queueKey] as [any Bindable])
     }
     /// Writes all that can change and tells the stream.
     static func save(_ unit: Unit, _ changed: Conversation, newVersion: Bool = true) throws -> Conversation {
@@ -85,10 +104,12 @@ extension Conversations {
         try unit.tx.run("""
             UPDATE desk_conversation SET version = ?, is_current = ?, status = ?, waiting_since = ?, snoozed_until = ?, resolved_at = ?, priority = ?, language = ?,
               encrypted = ?, assignee_id = ?, joined_agent = ?, declined_by = ?, first_reply_ms = ?, last_message_id = ?, message_count = ?, contact_read_at = ?,
-              contact_read_event = ?, page_url = ?, page_title = ?, activity_at = ?, updated_at = ?, queue_key = ? WHERE id = ?
+              contact_read_event = ?, page_url = ?, page_title = ?, activity_at = ?, updated_at = ?, queue_key = ?,
+              team_id = ?, skills = ?, last_agent = ? WHERE id = ?
             """, array: [it.version, it.isCurrent, it.state.status.rawValue, it.state.waitingSince, it.state.snoozedUntil, it.state.resolvedAt, it.priority.rawValue, it.language,
                          it.isEncrypted, it.assignee, it.joinedAgent, it.declinedBy, it.firstReplyMS, it.lastMessage, it.messageCount, it.contactReadAt,
-                         it.contactReadEvent, it.pageURL, it.pageTitle, it.activityAt, it.updatedAt, it.queueKey, it.id] as [any Bindable])
+                         it.contactReadEvent, it.pageURL, it.pageTitle, it.activityAt, it.updatedAt, it.queueKey,
+                         it.team, TextList.encode(it.skills), it.lastAgent, it.id] as [any Bindable])
         try unit.tell(.conversationUpdated, conversation: it.id, inbox: it.inboxID)
         return it
     }
@@ -157,7 +178,7 @@ enum Items {
 /// The sentences of system items, built when they are read, in the reader's language.
 enum SystemText: String, Sendable, CaseIterable {
     case created, taken, takenOver, assigned, assignedAutomatically, requeued, requeuedOffline, opened, reopened, pending, snoozed, woken, resolved
-    case priority, tags, contact, language
+    case priority, tags, contact, language, team, noTeam, skills
 
     var wireType: String {
         switch self {
@@ -169,6 +190,8 @@ enum SystemText: String, Sendable, CaseIterable {
         case .tags: "tags"
         case .contact: "contact"
         case .language: "language"
+        case .team, .noTeam: "team"
+        case .skills: "skills"
         }
     }
     /// `by`, `to`, `from`: names of people; `value`: what was set.
@@ -192,6 +215,10 @@ enum SystemText: String, Sendable, CaseIterable {
             : Phrase(en: "\(by) set the tags: \(value).", fr: "\(by) a mis les étiquettes : \(value).")
         case .contact: Phrase(en: "The customer gave a name or an e-mail address.", fr: "Le client a donné un nom ou une adresse e-mail.")
         case .language: Phrase(en: "\(by) set the language to \(value).", fr: "\(by) a changé la langue : \(value).")
+        case .team: Phrase(en: "\(by) handed the conversation to the team \(value).", fr: "\(by) a confié la conversation à l’équipe \(value).")
+        case .noTeam: Phrase(en: "\(by) took the conversation out of its team.", fr: "\(by) a retiré la conversation de son équipe.")
+        case .skills: value.isEmpty ? Phrase(en: "\(by) removed the skills that were needed.", fr: "\(by) a retiré les compétences requises.")
+            : Phrase(en: "\(by) set the skills needed: \(value).", fr: "\(by) a fixé les compétences requises : \(value).")
         }
     }
     static let priorities: [String: Phrase] = [

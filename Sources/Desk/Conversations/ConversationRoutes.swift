@@ -104,7 +104,7 @@ extension Conversations {
     }
 
     /// Loads, checks that the caller may see it and that it is the version he means, changes, answers the new state.
-    private static func mutate(_ call: DeskCall, _ change: @escaping @Sendable (Unit, Conversation, Reader) throws -> Conversation) async throws -> Response {
+    static func mutate(_ call: DeskCall, _ change: @escaping @Sendable (Unit, Conversation, Reader) throws -> Conversation) async throws -> Response {
         let id = try call.param("id"), version = try call.ifMatch()
         let (json, new) = try await call.write { unit in
             let reader = call.reader(unit), it = try reader.visible(id)
@@ -213,7 +213,7 @@ extension Conversations {
             return priority
         }
         let q = try call.text(query: "q"), inbox = try call.text(query: "inbox"), tag = try call.text(query: "tag")
-        let contact = try call.text(query: "contact"), assignee = try call.text(query: "assignee", max: 255)
+        let team = try call.text(query: "team"), contact = try call.text(query: "contact"), assignee = try call.text(query: "assignee", max: 255)
 
         var filter = Filter()
         switch view {
@@ -226,6 +226,7 @@ extension Conversations {
         }
         if !call.me.seesAll { filter.add("c.inbox_id IN (SELECT inbox_id FROM desk_inbox_member WHERE agent_id = ?)", call.me.id) }
         if let inbox { filter.add("c.inbox_id = ?", inbox) }
+        if let team { filter.add("c.team_id = ?", team) }
         if let tag { filter.add("EXISTS (SELECT 1 FROM desk_conversation_tag t WHERE t.conversation_id = c.id AND t.tag = ?)", Tags.normalised(tag)) }
         if let contact { filter.add("c.contact_id = ?", contact) }
         if let assignee { filter.add("c.assignee_id = ?", assignee) }

@@ -29,7 +29,7 @@ enum Conversations {
                                 contactID: contact.id, isCurrent: true, state: StatusRules.State(), priority: .none, language: language ?? contact.language ?? inbox.defaultLanguage,
                                 isEncrypted: false, assignee: nil, joinedAgent: nil, declinedBy: nil, firstReplyMS: nil, lastMessage: nil, messageCount: 0,
                                 contactReadAt: nil, contactReadEvent: nil, pageURL: page.url, pageTitle: page.title, activityAt: unit.now,
-                                createdPosition: position, createdAt: unit.now, updatedAt: unit.now)
+                                createdPosition: position, createdAt: unit.now, updatedAt: unit.now, team: inbox.team, skills: inbox.skills)
         try insert(unit, made)
         try unit.log(position, .conversationUpdated, conversation: id, inbox: inbox.id, ref: "")
         _ = try rooms.setMembership(c, unit.tx, room: room, target: user, membership: "invite", by: bot, content: [:], timestamp: unit.eventTime)
@@ -51,6 +51,7 @@ enum Conversations {
         var it = conversation
         if let old { try leave(unit, &it, old) }
         it.assignee = agent
+        it.lastAgent = agent ?? it.lastAgent
         if agent != nil { it.declinedBy = nil } else { it.declinedBy = how == .requeued ? old : nil }
         if let agent, it.status != .resolved { try join(unit, &it, agent) }
         var data: JSONObject = ["from": .of(old), "to": .of(agent)]

@@ -13,6 +13,7 @@ final class Reader {
     private var agents: [String: Agent?] = [:]
     private var contacts: [String: Contact?] = [:]
     private var inboxNames: [String: String] = [:]
+    private var teamNames: [String: String] = [:]
 
     init(_ c: Context, _ tx: ReadTx, _ live: DeskLive, viewer: Agent, language: String) {
         self.c = c; self.tx = tx; self.live = live; self.viewer = viewer; self.language = language
@@ -35,6 +36,11 @@ final class Reader {
         let name = try tx.first("SELECT name FROM desk_inbox WHERE id = ?", id) { $0.text(0) } ?? ""
         inboxNames[id] = name
         return name
+    }
+    private func teamRef(_ id: String?) throws -> JSON {
+        guard let id else { return .null }
+        if teamNames[id] == nil { teamNames[id] = try tx.first("SELECT name FROM desk_team WHERE id = ?", id) { $0.text(0) } ?? "" }
+        return ["id": .string(id), "name": .string(teamNames[id] ?? "")]
     }
     func agentRef(_ id: String?) throws -> JSON {
         guard let id else { return .null }
@@ -96,6 +102,7 @@ final class Reader {
             "inbox": ["id": .string(row.inboxID), "name": .string(try inboxName(row.inboxID))], "status": .string(row.status.rawValue),
             "snoozed_until": .of(row.state.snoozedUntil), "priority": .string(row.priority.rawValue), "language": .of(row.language), "encrypted": .bool(row.isEncrypted),
             "contact": try contactRef(row.contactID), "assignee": try agentRef(row.assignee), "tags": .of(tags), "last_message": last,
+            "team": try teamRef(row.team), "skills": .of(row.skills),
             "waiting_since": .of(row.state.waitingSince), "message_count": .int(row.messageCount),
             "contact_read_at": .of(row.contactReadAt), "page": row.pageURL.map { ["url": .string($0), "title": .of(row.pageTitle)] } ?? .null,
             "created_at": .int(row.createdAt), "updated_at": .int(row.updatedAt), "resolved_at": .of(row.state.resolvedAt),

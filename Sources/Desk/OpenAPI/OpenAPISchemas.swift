@@ -1,20 +1,24 @@
 import MatrixCore
 
 extension OpenAPI {
-    static let schemas: JSONObject = [
+    static let schemas: JSONObject = [teamSchemas].reduce(into: core) { all, more in
+        for (name, schema) in more { all[name] = schema }
+    }
+    private static let core: JSONObject = [
         "Problem": object(["type": string, "title": string, "status": integer, "detail": string, "code": oneOf(DeskError.Code.self), "retry_after_ms": integer,
                            "errors": ["type": "array", "items": whole(["field": string, "detail": string])],
                            "winner": ref("AgentRef"), "conversation": ref("Conversation"), "contact": ref("Contact")], required: ["type", "title", "status", "detail", "code"]),
         "AgentRef": whole(["id": string, "name": string, "picture": orNull("string")]),
         "Agent": whole(["id": string, "name": string, "public_name": string, "email": orNull("string"), "role": oneOf(Role.self), "picture": orNull("string"),
                         "availability": oneOf(Availability.self), "wanted_availability": oneOf(Availability.self), "capacity": integer, "load": integer,
-                        "languages": strings, "inboxes": strings, "active": boolean, "last_seen_at": timeOrNull, "created_at": time]),
+                        "languages": strings, "skills": strings, "inboxes": strings, "teams": strings, "active": boolean, "last_seen_at": timeOrNull, "created_at": time]),
         "Brand": whole(["id": string, "name": string, "website": orNull("string"), "colour": string, "colour_dark": string, "on_colour": string, "on_colour_dark": string,
                         "logo": orNull("string"), "texts": ["type": "object", "additionalProperties": ref("BrandTexts")], "created_at": time]),
         "BrandTexts": object(["title": string, "greeting": string, "intro": string, "offline": string, "contact_form": string, "thanks": string]),
         "Inbox": whole(["id": string, "key": string, "brand_id": string, "name": string, "channel": string, "languages": strings, "default_language": string,
                         "assignment": oneOf(Inbox.Assignment.self), "language_rule": oneOf(LanguageRule.self), "identity": oneOf(Inbox.IdentityRule.self),
-                        "identity_secret": orNull("string"), "allowed_origins": strings, "reopen_days": integer, "members": strings, "created_at": time]),
+                        "identity_secret": orNull("string"), "allowed_origins": strings, "reopen_days": integer, "members": strings, "team": orNull("string"),
+                        "strategy": oneOf(RoutingRules.Strategy.self), "skills": strings, "created_at": time]),
         "Page": ["type": ["object", "null"], "properties": ["url": string, "title": orNull("string")]],
         "ContactRef": whole(["id": string, "name": orNull("string"), "display_name": string, "email": orNull("string"), "verified": boolean, "online": boolean]),
         "Contact": whole(["id": string, "name": orNull("string"), "display_name": string, "email": orNull("string"), "email_verified": boolean, "phone": orNull("string"),
@@ -24,6 +28,7 @@ extension OpenAPI {
         "Conversation": whole(["id": string, "number": integer, "version": integer, "room_id": string, "brand_id": string, "inbox": whole(["id": string, "name": string]),
                                "status": oneOf(ConversationStatus.self), "snoozed_until": timeOrNull, "priority": oneOf(Conversation.Priority.self), "language": orNull("string"),
                                "encrypted": boolean, "contact": ref("ContactRef"), "assignee": ["anyOf": [ref("AgentRef"), ["type": "null"]]], "tags": strings,
+                               "team": ["anyOf": [whole(["id": string, "name": string]), ["type": "null"]]], "skills": strings,
                                "last_message": ["anyOf": [ref("LastMessage"), ["type": "null"]]], "waiting_since": timeOrNull, "unread": integer, "mentioned": boolean,
                                "message_count": integer, "contact_read_at": timeOrNull, "page": ref("Page"), "created_at": time, "updated_at": time, "resolved_at": timeOrNull]),
         "LastMessage": whole(["event_id": orNull("string"), "author": string, "author_name": string, "type": string, "preview": string, "at": time]),
@@ -40,16 +45,17 @@ extension OpenAPI {
         "Timeline": whole(["items": ["type": "array", "items": ref("Item")], "more_before": boolean, "more_after": boolean]),
         "Counts": whole(["mine": integer, "unassigned": integer, "all": integer, "pending": integer, "snoozed": integer, "resolved": integer, "mentions": integer]),
         "Me": whole(["agent": ref("Agent"), "permissions": ["type": "array", "items": oneOf(Permission.self)], "server_name": string, "position": integer,
-                     "brands": ["type": "array", "items": ref("Brand")], "inboxes": ["type": "array", "items": ref("Inbox")], "counts": ref("Counts")]),
+                     "brands": ["type": "array", "items": ref("Brand")], "teams": ["type": "array", "items": ref("Team")], "inboxes": ["type": "array", "items": ref("Inbox")], "counts": ref("Counts")]),
         "Tag": whole(["name": string, "colour": string, "uses": integer]),
         "Canned": whole(["id": string, "shortcut": string, "title": string, "language": orNull("string"), "scope": oneOf(Canned.Scope.self), "owner": orNull("string"), "body": string, "updated_at": time]),
         "Picture": whole(["picture": orNull("string")]),
         "BrandInput": object(["name": text(80), "website": textOrNull(2000), "colour": string, "colour_dark": string, "on_colour": string, "on_colour_dark": string,
                               "texts": ["type": "object", "additionalProperties": ref("BrandTexts")]]),
         "InboxInput": object(["brand_id": string, "key": text(60), "name": text(80), "languages": strings, "default_language": string, "assignment": oneOf(Inbox.Assignment.self),
-                              "language_rule": oneOf(LanguageRule.self), "identity": oneOf(Inbox.IdentityRule.self), "allowed_origins": strings, "reopen_days": integer, "members": strings]),
+                              "language_rule": oneOf(LanguageRule.self), "identity": oneOf(Inbox.IdentityRule.self), "allowed_origins": strings, "reopen_days": integer, "members": strings,
+                              "team": orNull("string"), "strategy": oneOf(RoutingRules.Strategy.self), "skills": strings]),
         "AgentInput": object(["user_id": string, "username": string, "password": string, "name": text(80), "public_name": text(80), "email": orNull("string"), "role": oneOf(Role.self),
-                              "languages": strings, "capacity": integer, "inboxes": strings, "active": boolean, "availability": oneOf(Availability.self)]),
+                              "languages": strings, "skills": strings, "capacity": integer, "inboxes": strings, "teams": strings, "active": boolean, "availability": oneOf(Availability.self)]),
         "ContactInput": object(["name": textOrNull(80), "email": textOrNull(254), "phone": textOrNull(40), "company": textOrNull(120), "location": textOrNull(120), "language": string,
                                 "notes": textOrNull(4000), "attributes": ["type": "object", "additionalProperties": string]]),
         "MessageInput": object(["key": text(100), "type": oneOf(Conversations.MessageType.self), "body": text(Conversations.longestMessage), "reply_to": string, "media": ref("MediaInput")], required: ["key"]),

@@ -24,7 +24,7 @@ enum Dispatch {
         if released { agents = try Agents.all(unit.tx) }
         var picture = agents.filter(\.isActive).map { agent in
             RoutingRules.Agent(id: agent.id, availability: agent.availability, capacity: Int(agent.capacity), load: Int(agent.load), languages: Set(agent.languages),
-                               inboxes: Set(agent.inboxes), lastTurn: agent.lastTurn)
+                               inboxes: Set(agent.inboxes), lastTurn: agent.lastTurn, teams: Set(agent.teams), skills: Set(agent.skills))
         }
         if picture.contains(where: { $0.availability == .online && RoutingRules.isFree($0) }) {
             for turn in RoutingRules.plan(try waiting(unit.tx), agents: &picture) {
@@ -89,12 +89,16 @@ enum Dispatch {
     }
     static func waiting(_ tx: ReadTx) throws -> [RoutingRules.Waiting] {
         try tx.all("""
-            SELECT c.id, c.inbox_id, c.language, i.language_rule, c.priority, COALESCE(c.waiting_since, c.activity_at), c.number, c.declined_by
-            FROM desk_conversation c JOIN desk_inbox i ON i.id = c.inbox_id
+            SELECT c.id, c.inbox_id, c.language, i.language_rule, c.priority, COALESCE(c.waiting_since, c.activity_at), c.number, c.declined_by,
+              c.team_id, c.skills, COALESCE(t.strategy, i.strategy), CASE WHEN COALESCE(t.strategy, i.strategy) = 'sticky' THEN COALESCE(c.last_agent, (
+                SELECT p.last_agent FROM desk_conversation p WHERE p.contact_id = c.contact_id AND p.last_agent IS NOT NULL ORDER BY p.number DESC LIMIT 1)) END
+            FROM desk_conversation c JOIN desk_inbox i ON i.id = c.inbox_id LEFT JOIN desk_team t ON t.id = c.team_id
             WHERE c.status = 'open' AND c.assignee_id IS NULL AND i.assignment = 'automatic'
             """) { row in
             RoutingRules.Waiting(id: row.text(0), inbox: row.text(1), language: row.textOrNil(2), languageRule: LanguageRule(rawValue: row.text(3)) ?? .prefer,
-                                 urgent: row.text(4) == "urgent", since: row.int(5), number: row.int(6), declinedBy: row.textOrNil(7))
+                                 rank: (Conversation.Priority(rawValue: row.text(4)) ?? .none).rank, since: row.int(5), number: row.int(6), declinedBy: row.textOrNil(7),
+                                 team: row.textOrNil(8), skills: Set(TextList.decode(row.text(9))), strategy: RoutingRules.Strategy(rawValue: row.text(10)) ?? .roundRobin,
+                                 lastAgent: row.textOrNil(11))
         }
     }
     /// Settles in a transaction that follows this one's commit: one for all that wait for it.

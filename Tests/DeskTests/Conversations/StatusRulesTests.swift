@@ -38,15 +38,17 @@ import Testing
         #expect(try StatusRules.after(.snoozeIsOver, in: snoozed, now: 200) == State(status: .open, waitingSince: 5))
         #expect(try StatusRules.after(.snoozeIsOver, in: State(status: .resolved), now: 200).status == .resolved)
     }
-    @Test func theQueueIsSortedByUrgencyThenWaitThenActivity() {
+    @Test func theQueueIsSortedByPriorityThenWaitThenActivity() {
         func conversation(_ priority: Conversation.Priority, waiting: Int64?, activity: Int64) -> Int64 {
             Conversation(id: "", number: 1, version: 1, roomID: "", brandID: "", inboxID: "", contactID: "", isCurrent: true, state: State(waitingSince: waiting), priority: priority,
                          language: nil, isEncrypted: false, messageCount: 0, activityAt: activity, createdPosition: 0, createdAt: 0, updatedAt: 0).queueKey
         }
         let now: Int64 = 1_800_000_000_000
         let order = [
-            conversation(.urgent, waiting: now, activity: now), conversation(.urgent, waiting: nil, activity: now), conversation(.high, waiting: now - 9, activity: now),
+            conversation(.urgent, waiting: now, activity: now), conversation(.urgent, waiting: nil, activity: now), conversation(.high, waiting: now, activity: now),
+            conversation(.normal, waiting: now - 9, activity: now),
             conversation(.none, waiting: now - 1, activity: now), conversation(.none, waiting: nil, activity: now), conversation(.none, waiting: nil, activity: now - 1),
+            conversation(.low, waiting: now - 10, activity: now),
         ]
         #expect(order == order.sorted())
         #expect(Set(order).count == order.count)

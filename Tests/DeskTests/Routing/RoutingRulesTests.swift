@@ -6,12 +6,14 @@ private typealias Agent = RoutingRules.Agent
 private typealias Waiting = RoutingRules.Waiting
 
 private func agent(_ id: String, _ availability: Availability = .online, capacity: Int = 5, load: Int = 0, languages: Set<String> = ["fr", "en"],
-                   inboxes: Set<String> = ["web"], lastTurn: Int64 = 0) -> Agent {
-    Agent(id: id, availability: availability, capacity: capacity, load: load, languages: languages, inboxes: inboxes, lastTurn: lastTurn)
+                   inboxes: Set<String> = ["web"], lastTurn: Int64 = 0, teams: Set<String> = [], skills: Set<String> = []) -> Agent {
+    Agent(id: id, availability: availability, capacity: capacity, load: load, languages: languages, inboxes: inboxes, lastTurn: lastTurn, teams: teams, skills: skills)
 }
-private func waiting(_ id: String, since: Int64 = 1, inbox: String = "web", language: String? = nil, rule: LanguageRule = .prefer, urgent: Bool = false,
-                     number: Int64 = 0, declinedBy: String? = nil) -> Waiting {
-    Waiting(id: id, inbox: inbox, language: language, languageRule: rule, urgent: urgent, since: since, number: number, declinedBy: declinedBy)
+private func waiting(_ id: String, since: Int64 = 1, inbox: String = "web", language: String? = nil, rule: LanguageRule = .prefer, rank: Int64 = 2,
+                     number: Int64 = 0, declinedBy: String? = nil, team: String? = nil, skills: Set<String> = [], by strategy: RoutingRules.Strategy = .roundRobin,
+                     last: String? = nil) -> Waiting {
+    Waiting(id: id, inbox: inbox, language: language, languageRule: rule, rank: rank, since: since, number: number, declinedBy: declinedBy,
+            team: team, skills: skills, strategy: strategy, lastAgent: last)
 }
 
 /// A named case of the table: who waits, who is there, who must get what.
@@ -26,7 +28,7 @@ struct RoutingCase: Sendable, CustomTestStringConvertible {
         RoutingCase(name: "one and one", waiting: [waiting("a")], agents: [agent("x")], turns: ["a>x"]),
         RoutingCase(name: "the longest waiting first", waiting: [waiting("b", since: 2), waiting("a", since: 1), waiting("c", since: 3)], agents: [agent("x", capacity: 2)], turns: ["a>x", "b>x"]),
         RoutingCase(name: "equal waits go by number", waiting: [waiting("b", number: 2), waiting("a", number: 1)], agents: [agent("x", capacity: 1)], turns: ["a>x"]),
-        RoutingCase(name: "urgent before older", waiting: [waiting("a", since: 1), waiting("b", since: 9, urgent: true)], agents: [agent("x", capacity: 1)], turns: ["b>x"]),
+        RoutingCase(name: "urgent before older", waiting: [waiting("a", since: 1), waiting("b", since: 9, rank: 0)], agents: [agent("x", capacity: 1)], turns: ["b>x"]),
         RoutingCase(name: "agents take turns", waiting: [waiting("a", since: 1), waiting("b", since: 2), waiting("c", since: 3)], agents: [agent("x"), agent("y")], turns: ["a>x", "b>y", "c>x"]),
         RoutingCase(name: "whose turn is longest ago comes first", waiting: [waiting("a")], agents: [agent("x", lastTurn: 7), agent("y", lastTurn: 3)], turns: ["a>y"]),
         RoutingCase(name: "a full agent gets nothing", waiting: [waiting("a")], agents: [agent("x", capacity: 2, load: 2), agent("y", lastTurn: 9)], turns: ["a>y"]),
@@ -38,6 +40,18 @@ struct RoutingCase: Sendable, CustomTestStringConvertible {
         RoutingCase(name: "a required language does not block those behind", waiting: [waiting("a", since: 1, language: "de", rule: .require), waiting("b", since: 2, language: "fr", rule: .require)],
                     agents: [agent("x", languages: ["fr"])], turns: ["b>x"]),
         RoutingCase(name: "not back to who has put it back", waiting: [waiting("a", declinedBy: "x")], agents: [agent("x"), agent("y", lastTurn: 9)], turns: ["a>y"]),
+        RoutingCase(name: "priorities one after the other, each by time", waiting: [waiting("a", since: 1, rank: 3), waiting("b", since: 2), waiting("c", since: 4, rank: 1), waiting("d", since: 3, rank: 1), waiting("e", since: 5, rank: 0)],
+                    agents: [agent("x", capacity: 9)], turns: ["e>x", "d>x", "c>x", "b>x", "a>x"]),
+        RoutingCase(name: "away and reassigning gets nothing", waiting: [waiting("a")], agents: [agent("x", .awayReassigning)], turns: []),
+        RoutingCase(name: "a team's are its members'", waiting: [waiting("a", team: "t")], agents: [agent("x"), agent("y", lastTurn: 9, teams: ["t", "u"])], turns: ["a>y"]),
+        RoutingCase(name: "nobody's are everybody's", waiting: [waiting("a")], agents: [agent("x", teams: ["t"])], turns: ["a>x"]),
+        RoutingCase(name: "a team without anybody there does not block those behind", waiting: [waiting("a", since: 1, team: "t"), waiting("b", since: 2)], agents: [agent("x")], turns: ["b>x"]),
+        RoutingCase(name: "every skill is needed", waiting: [waiting("a", skills: ["returns", "vip"])], agents: [agent("x", skills: ["returns"]), agent("y", lastTurn: 9, skills: ["returns", "vip", "repairs"])], turns: ["a>y"]),
+        RoutingCase(name: "the least busy by part of his capacity", waiting: [waiting("a", by: .leastBusy)], agents: [agent("x", capacity: 2, load: 1), agent("y", capacity: 10, load: 3, lastTurn: 9)], turns: ["a>y"]),
+        RoutingCase(name: "equally busy ones take turns", waiting: [waiting("a", by: .leastBusy)], agents: [agent("x", capacity: 4, load: 2, lastTurn: 9), agent("y", capacity: 2, load: 1)], turns: ["a>y"]),
+        RoutingCase(name: "the one he knows", waiting: [waiting("a", by: .sticky, last: "y")], agents: [agent("x"), agent("y", lastTurn: 9)], turns: ["a>y"]),
+        RoutingCase(name: "the one he knows before the one who speaks his language", waiting: [waiting("a", language: "en", by: .sticky, last: "y")], agents: [agent("x"), agent("y", languages: ["fr"])], turns: ["a>y"]),
+        RoutingCase(name: "nobody waits for the one he knows", waiting: [waiting("a", by: .sticky, last: "y")], agents: [agent("x"), agent("y", capacity: 1, load: 1)], turns: ["a>x"]),
         RoutingCase(name: "no capacity, no work", waiting: [waiting("a")], agents: [agent("x", capacity: 0)], turns: []),
     ]
 
@@ -53,7 +67,8 @@ struct RoutingCase: Sendable, CustomTestStringConvertible {
         var random = SplitMix64(seed: UInt64(seed))
         let inboxes = ["web", "shop", "phone"], languages = ["fr", "en", "de"]
         var agents = (0..<8).map { index in
-            agent("agent\(index)", capacity: random.below(4), languages: random.subset(languages), inboxes: random.subset(inboxes))
+            agent("agent\(index)", capacity: random.below(4), languages: random.subset(languages), inboxes: random.subset(inboxes),
+                  teams: random.subset(["t", "u"]), skills: random.subset(["vip", "returns"]))
         }
         var queue: [Waiting] = [], assigned: [(waiting: Waiting, agent: String)] = [], time: Int64 = 0
         for step in 0..<600 {
@@ -61,14 +76,16 @@ struct RoutingCase: Sendable, CustomTestStringConvertible {
             switch random.below(10) {
             case 0...3:
                 queue.append(waiting("c\(step)", since: time, inbox: inboxes[random.below(3)], language: random.below(4) == 0 ? nil : languages[random.below(3)],
-                                     rule: random.below(2) == 0 ? .prefer : .require, urgent: random.below(10) == 0, number: Int64(step)))
+                                     rule: random.below(2) == 0 ? .prefer : .require, rank: Int64(random.below(4)), number: Int64(step),
+                                     team: [nil, nil, "t", "u"][random.below(4)], skills: random.below(3) == 0 ? random.subset(["vip", "returns"]) : [],
+                                     by: RoutingRules.Strategy.allCases[random.below(3)], last: random.below(2) == 0 ? "agent\(random.below(8))" : nil))
             case 4...6 where !assigned.isEmpty:   // resolved
                 let done = assigned.remove(at: random.below(assigned.count))
                 if let index = agents.firstIndex(where: { $0.id == done.agent }) { agents[index].load -= 1 }
             case 7:   // an agent changes his mind
                 let index = random.below(agents.count)
-                agents[index].availability = Availability.allCases[random.below(3)]
-                if agents[index].availability == .offline {
+                agents[index].availability = Availability.allCases[random.below(4)]
+                if agents[index].availability == .offline || agents[index].availability == .awayReassigning {
                     let gone = agents[index].id
                     queue += assigned.filter { $0.agent == gone }.map(\.waiting)
                     assigned.removeAll { $0.agent == gone }
@@ -89,7 +106,7 @@ struct RoutingCase: Sendable, CustomTestStringConvertible {
                     return
                 }
                 #expect(RoutingRules.mayServe(server, queue[index]))
-                for other in queue where other.id != queue[index].id && !turns.contains(where: { $0.conversation == other.id }) && other.urgent == queue[index].urgent {
+                for other in queue where other.id != queue[index].id && !turns.contains(where: { $0.conversation == other.id }) && other.rank == queue[index].rank {
                     // Whoever was passed over by the same agent had waited less.
                     if RoutingRules.mayServe(server, other) { #expect(RoutingRules.isServedBefore(queue[index], other)) }
                 }

@@ -1,10 +1,11 @@
 /** What the keys, the palette and the buttons do. */
 import type { CommandId } from "../../models/desk/keys.ts";
 import { step } from "../../models/desk/lists.ts";
+import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Conversation } from "../../models/desk/types.ts";
 import * as icons from "../../ui/icons.ts";
-import { openAssign, openPriority, openSnooze, openTags } from "./menus.tsx";
+import { openAssign, openPriority, openSkills, openSnooze, openTags, openTeam } from "./menus.tsx";
 import { openPalette } from "./palette.tsx";
 import { customerShown } from "./prefs.ts";
 import { closeConversation, desk, go, goView, openConversation, parts, route } from "./state.ts";
@@ -159,6 +160,20 @@ export const commands: readonly Command[] = [
   },
   { id: "priority", title: () => t().priority, icon: icons.flag, can: has, run: popup("priority", (at, id) => openPriority(at, id)) },
   { id: "tags", title: () => t().addTag, icon: icons.tag, can: has, run: popup("tags", (at, id) => openTags(at, id)) },
+  {
+    id: "team",
+    title: () => rt().handTo,
+    icon: icons.users,
+    can: () => has() && desk.teams.peek().length > 0,
+    run: popup("team", (at, id) => openTeam(at, id)),
+  },
+  {
+    id: "skills",
+    title: () => rt().skillsNeeded,
+    icon: icons.star,
+    can: has,
+    run: popup("skills", (at, id) => openSkills(at, id)),
+  },
   {
     id: "customer",
     title: () => t().showCustomer,

@@ -90,7 +90,10 @@ function Head({ c }: { c: () => Conversation }) {
       <div class="grow">
         <h2 class="name">{() => c().contact.display_name}</h2>
         <p class="sub">
-          <span class="place">{() => t().number(c().number)} · {() => c().inbox.name}</span>
+          <span class="place">
+            {() => t().number(c().number)} · {() => c().inbox.name}
+            {() => (c().team ? ` · ${c().team?.name}` : "")}
+          </span>
           {() => {
             const until = c().snoozed_until;
             if (status() === "open") return null;

@@ -1,6 +1,7 @@
 /** Who the customer is: identity, the page he looks at, notes, earlier conversations. */
 import { ApiError } from "../../sdk/http.ts";
 import { ago } from "../../models/desk/times.ts";
+import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Contact, Conversation } from "../../models/desk/types.ts";
 import { Avatar, Button, Field, Icon, Spinner } from "../../ui/basics.tsx";
@@ -86,6 +87,10 @@ function Details({ c, conversation }: { c: () => Contact; conversation: () => Co
           {() => languageName(conversation()?.language ?? c().language ?? "") || <span class="none">{t().unknown}</span>}
         </Fact>
         <Fact name={() => t().inbox}>{() => conversation()?.inbox.name}</Fact>
+        <Show when={() => conversation()?.team}>{() => <Fact name={() => rt().team}>{() => conversation()?.team?.name}</Fact>}</Show>
+        <Show when={() => (conversation()?.skills.length ?? 0) > 0}>
+          {() => <Fact name={() => rt().skillsNeeded}>{() => conversation()?.skills.join(", ")}</Fact>}
+        </Show>
         <Fact name={() => (c().online ? t().pageNow : t().pageLast)}>
           {() => {
             const page = c().page ?? conversation()?.page;

@@ -1,5 +1,6 @@
 /** The popups of a conversation: whose it is, until when it sleeps, how urgent it is, its tags. */
 import { fromLocalInput, snoozeTimes, toLocalInput, whenText } from "../../models/desk/times.ts";
+import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import { priorities } from "../../models/desk/types.ts";
 import { Avatar, Button, Field, Icon } from "../../ui/basics.tsx";
@@ -17,7 +18,7 @@ import { TagChip } from "./chips.tsx";
 
 export function openAssign(at: HTMLElement, id: string): void {
   const c = desk.conversations.peek().get(id);
-  const order = { online: 0, away: 1, offline: 2 };
+  const order = { online: 0, away: 1, away_reassigning: 2, offline: 3 };
   openPicker(at, {
     label: c?.assignee ? t.peek().transfer : t.peek().assignTo,
     placeholder: t.peek().findAgent,
@@ -58,6 +59,81 @@ export function openAssign(at: HTMLElement, id: string): void {
         ),
         pick: () => void desk.assign(id, null),
       }];
+    },
+  });
+}
+
+/** Whose queue it stands in. */
+export function openTeam(at: HTMLElement, id: string): void {
+  const now = desk.conversations.peek().get(id)?.team?.id ?? null;
+  const row = (team: string | null, name: string, sub: string) => ({
+    id: team ?? "none",
+    text: name,
+    checked: now === team,
+    view: () => (
+      <span class="person">
+        <span class="round">
+          <Icon d={team === null ? icons.inbox : icons.users} />
+        </span>
+        <span class="grow">
+          <span class="name">{name}</span>
+          <span class="sub">{sub}</span>
+        </span>
+        {now === team ? <Icon d={icons.check} /> : null}
+      </span>
+    ),
+    pick: () => void (now !== team && desk.setTeam(id, team)),
+  });
+  openPicker(at, {
+    label: rt.peek().team,
+    placeholder: rt.peek().team,
+    none: rt.peek().noTeam,
+    items: () => [
+      ...desk.teams().map((team) => row(team.id, team.name, rt.peek().people(team.members.length))),
+      row(null, rt.peek().noTeam, rt.peek().everybody),
+    ],
+  });
+}
+
+/** What an agent must be able to do to be given it. */
+export function openSkills(at: HTMLElement, id: string): void {
+  const now = () => desk.conversations().get(id)?.skills ?? [];
+  const set = (skills: string[]) => void desk.setSkills(id, skills.sort());
+  openPicker(at, {
+    label: rt.peek().skillsNeeded,
+    placeholder: rt.peek().findSkill,
+    none: rt.peek().noSkills,
+    stay: true,
+    items: () =>
+      [...new Set([...now(), ...desk.agents().flatMap((a) => a.skills)])].sort().map((name) => {
+        const on = now().includes(name);
+        return {
+          id: name,
+          text: name,
+          checked: on,
+          view: () => (
+            <span class="person">
+              <span class="grow">{name}</span>
+              {on ? <Icon d={icons.check} /> : null}
+            </span>
+          ),
+          pick: () => set(on ? now().filter((s) => s !== name) : [...now(), name]),
+        };
+      }),
+    create: (typed) => {
+      const name = typed.trim().toLowerCase().slice(0, 40);
+      if (name === "" || now().includes(name) || desk.agents.peek().some((a) => a.skills.includes(name))) return undefined;
+      return {
+        id: "new",
+        text: name,
+        view: () => (
+          <span class="person">
+            <Icon d={icons.plus} />
+            <span>{rt.peek().addSkill(name)}</span>
+          </span>
+        ),
+        pick: () => set([...now(), name]),
+      };
     },
   });
 }
@@ -174,7 +250,20 @@ export function openTags(at: HTMLElement, id: string): void {
 
 /** Everything that can be done with a conversation, for small screens and for those who look for it. */
 export function openActions(at: HTMLElement): void {
-  const all: CommandId[] = ["take", "assign", "unassign", "snooze", "pending", "resolve", "reopen", "priority", "tags", "customer"];
+  const all: CommandId[] = [
+    "take",
+    "assign",
+    "unassign",
+    "snooze",
+    "pending",
+    "resolve",
+    "reopen",
+    "priority",
+    "tags",
+    "team",
+    "skills",
+    "customer",
+  ];
   openMenu(
     at,
     t.peek().more,

@@ -1,8 +1,9 @@
 /** The views, and who I am: the column on the left. */
 import { countOf, sameView, standing, type View, viewKey } from "../../models/desk/lists.ts";
 import { formatRoute } from "../../models/desk/route.ts";
+import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
-import type { Availability } from "../../models/desk/types.ts";
+import type { Availability, Team } from "../../models/desk/types.ts";
 import { Avatar, Button, Icon } from "../../ui/basics.tsx";
 import * as icons from "../../ui/icons.ts";
 import { For, Show } from "../../ui/jsx-runtime.ts";
@@ -20,6 +21,7 @@ export const viewIcons = {
   resolved: icons.check,
   mentions: icons.at,
   inbox: icons.mail,
+  team: icons.users,
   search: icons.search,
 };
 
@@ -54,6 +56,13 @@ function Entry(props: { view: View }) {
   );
 }
 
+/** Mine; all of them for who sees all. */
+function myTeams(): readonly Team[] {
+  const me = desk.me();
+  if (desk.may("conversations.all")) return desk.teams();
+  return desk.teams().filter((team) => me?.teams.includes(team.id));
+}
+
 export function Rail() {
   const kinds = standing.filter((s) => s !== "mentions");
   return (
@@ -79,6 +88,16 @@ export function Rail() {
             <h2 class="label">{() => t().inboxes}</h2>
             <ul>
               <For each={desk.inboxes} by={(i) => i.id}>{(i) => <Entry view={{ kind: "inbox", inbox: i.peek().id }} />}</For>
+            </ul>
+          </div>
+        )}
+      </Show>
+      <Show when={() => myTeams().length > 0}>
+        {() => (
+          <div class="group">
+            <h2 class="label">{() => rt().teams}</h2>
+            <ul>
+              <For each={myTeams} by={(team) => team.id}>{(team) => <Entry view={{ kind: "team", team: team.peek().id }} />}</For>
             </ul>
           </div>
         )}
@@ -146,6 +165,7 @@ function openMe(at: HTMLElement): void {
   openMenu(at, texts.availability, [
     choice("online", `${texts.online} – ${texts.onlineHint}`),
     choice("away", `${texts.away} – ${texts.awayHint}`),
+    choice("away_reassigning", `${rt.peek().away_reassigning} – ${rt.peek().away_reassigningHint}`),
     choice("offline", `${texts.offlineState} – ${texts.offlineHint}`),
     "line",
     { text: texts.preferences, icon: icons.settings, run: () => void import("./preferences.tsx").then((m) => m.openPreferences()) },
@@ -167,6 +187,7 @@ export function openViews(at: HTMLElement): void {
   const now = desk.view.peek();
   const all: View[] = [...standing.map((kind): View => ({ kind }))];
   if (desk.inboxes.peek().length > 1) all.push(...desk.inboxes.peek().map((i): View => ({ kind: "inbox", inbox: i.id })));
+  all.push(...myTeams().map((team): View => ({ kind: "team", team: team.id })));
   const items = all.map((view): MenuItem => {
     const n = countText(view);
     return {

@@ -1,6 +1,7 @@
 /** Names of views, states and people in the language of the page. */
 import type { View } from "../../models/desk/lists.ts";
 import type { Route } from "../../models/desk/route.ts";
+import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Agent, Availability, Status } from "../../models/desk/types.ts";
 import { lang } from "../../ui/i18n.ts";
@@ -8,6 +9,7 @@ import { desk } from "./state.ts";
 
 export function viewName(v: View): string {
   if (v.kind === "inbox") return desk.inboxes().find((i) => i.id === v.inbox)?.name ?? t().inbox;
+  if (v.kind === "team") return desk.teams().find((team) => team.id === v.team)?.name ?? rt().team;
   return v.kind === "search" ? t().search : t()[v.kind];
 }
 
@@ -20,7 +22,7 @@ export function statusName(s: Status): string {
 }
 
 export function availabilityName(a: Availability): string {
-  return { online: t().online, away: t().away, offline: t().offlineState }[a];
+  return { online: t().online, away: t().away, away_reassigning: rt().away_reassigning, offline: t().offlineState }[a];
 }
 
 export function nameWithYou(agent: { id: string; name: string } | Agent): string {

@@ -17,6 +17,7 @@ import type {
   Priority,
   Status,
   Tag,
+  Team,
   TimelinePage,
   Viewer,
 } from "./types.ts";
@@ -27,6 +28,7 @@ const enc = encodeURIComponent;
 export interface ListQuery {
   view?: string;
   inbox?: string | undefined;
+  team?: string | undefined;
   tag?: string | undefined;
   q?: string | undefined;
   contact?: string | undefined;
@@ -143,6 +145,15 @@ export class DeskApi {
 
   async agents(): Promise<Agent[]> {
     return (await this.get<{ items: Agent[] }>("/agents")).items;
+  }
+  async teams(): Promise<Team[]> {
+    return (await this.get<{ items: Team[] }>("/teams")).items;
+  }
+  team(id: string, team: string | null): Promise<Conversation> {
+    return this.put(`/conversations/${enc(id)}/team`, { team });
+  }
+  skills(id: string, skills: string[]): Promise<Conversation> {
+    return this.put(`/conversations/${enc(id)}/skills`, { skills });
   }
   async tagList(): Promise<Tag[]> {
     return (await this.get<{ items: Tag[] }>("/tags")).items;

@@ -16,6 +16,7 @@ import { fold } from "./fuzzy.ts";
 import { ListModel } from "./list.ts";
 import { sameView, type View, viewKey } from "./lists.ts";
 import { LiveStream, type StreamEvent } from "./stream.ts";
+import { rt } from "./routing-strings.ts";
 import { t } from "./strings.ts";
 import type {
   Agent,
@@ -31,6 +32,7 @@ import type {
   Priority,
   Status,
   Tag,
+  Team,
   Viewer,
 } from "./types.ts";
 
@@ -80,6 +82,7 @@ export class DeskModel {
   readonly agents: Signal<readonly Agent[]> = signal<readonly Agent[]>([]);
   readonly brands: Signal<readonly Brand[]> = signal<readonly Brand[]>([]);
   readonly inboxes: Signal<readonly Inbox[]> = signal<readonly Inbox[]>([]);
+  readonly teams: Signal<readonly Team[]> = signal<readonly Team[]>([]);
   readonly tags: Signal<readonly Tag[]> = signal<readonly Tag[]>([]);
   readonly canned: Signal<readonly Canned[]> = signal<readonly Canned[]>([]);
   readonly counts: Signal<Counts | undefined> = signal<Counts | undefined>(undefined);
@@ -166,6 +169,7 @@ export class DeskModel {
       this.permissions.set(new Set(me.permissions));
       this.brands.set(me.brands);
       this.inboxes.set(me.inboxes);
+      this.teams.set(me.teams);
       this.counts.set(me.counts);
       this.phase.set("ready");
     });
@@ -507,7 +511,9 @@ export class DeskModel {
     const done = (error: unknown) => this.ignorePassing(error);
     if (what === "tags") this.api.tagList().then((all) => this.tags.set(all), done);
     else if (what === "canned") this.api.canned().then((all) => this.canned.set(all), done);
-    else if (what === "brands") this.api.brands().then((all) => this.brands.set(all), done);
+    else if (what === "teams") {
+      this.api.teams().then((all) => this.teams.set(all), done);
+    } else if (what === "brands") this.api.brands().then((all) => this.brands.set(all), done);
     else if (what === "inboxes") {
       this.api.inboxes().then((all) => this.inboxes.set(all), done);
       for (const l of this.#lists.values()) l.outdate();
@@ -676,6 +682,20 @@ export class DeskModel {
 
   setPriority(id: string, priority: Priority): Promise<boolean> {
     return this.#act(id, { priority }, () => this.api.priority(id, priority));
+  }
+
+  async setTeam(id: string, team: string | null): Promise<boolean> {
+    const to = this.teams.peek().find((t) => t.id === team);
+    const c = this.conversations.peek().get(id);
+    const leaves = to && c?.assignee && !to.members.includes(c.assignee.id);
+    const patch: Patch = { team: to ? { id: to.id, name: to.name } : null, ...(leaves ? { assignee: null } : {}) };
+    const done = await this.#act(id, patch, () => this.api.team(id, team));
+    if (done) this.tell(to ? rt.peek().toTeam(to.name) : rt.peek().outOfTeam);
+    return done;
+  }
+
+  setSkills(id: string, skills: string[]): Promise<boolean> {
+    return this.#act(id, { skills }, () => this.api.skills(id, skills));
   }
 
   /** Adds and removes; a colleague's tags of the same moment stay. */

@@ -23,6 +23,8 @@ function agent(id: string, name: string): Agent {
     capacity: 5,
     load: 0,
     languages: ["fr"],
+    skills: [],
+    teams: [],
     inboxes: ["in_1"],
     active: true,
     last_seen_at: null,
@@ -97,6 +99,7 @@ class Desk {
         position: this.position,
         brands: [],
         inboxes: [],
+        teams: [{ id: "tm_1", name: "Returns", strategy: "sticky", members: [karimId], created_at: 1 }],
         counts: { mine: 0, unassigned: 0, all: 0, pending: 0, snoozed: 0, resolved: 0, mentions: 0 },
       });
     }
@@ -122,6 +125,7 @@ class Desk {
         const to = body.agent === null ? null : { id: body.agent, name: "Karim", picture: null };
         return answer(this.change(c.id, { assignee: to }));
       }
+      if (action === "team") return answer(this.change(c.id, { team: { id: "tm_1", name: "Returns" }, assignee: null }));
       if (action === "priority") return answer(this.change(c.id, { priority: body.priority }));
       if (action === "tags") {
         const match = new Headers(init.headers).get("if-match");
@@ -432,6 +436,26 @@ Deno.test({
     await until(() => desk.agents().length === 2, "the agents");
     assert.deepEqual(desk.mentionsIn("Ask @karim, please"), [karimId]);
     assert.deepEqual(desk.mentionsIn("@Karimou? or karim@example.org"), []);
+    await end();
+  },
+});
+
+Deno.test({
+  name: "handing to a team shows at once that who is no member loses it, and lists it with the team",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const server = new Desk();
+    server.put(conversation("c1", { assignee: { id: annaId, name: "Anna", picture: null } }));
+    const { desk, told, end } = await boot(server);
+    await desk.listOf({ kind: "all" }).load();
+    const done = desk.setTeam("c1", "tm_1");
+    assert.equal(desk.conversations().get("c1")?.assignee, null);
+    assert.equal(await done, true);
+    const list = desk.listOf({ kind: "team", team: "tm_1" });
+    await list.load();
+    assert.deepEqual(list.rows().map((c) => c.id), ["c1"]);
+    assert.deepEqual(told, ["Handed to Returns."]);
     await end();
   },
 });

@@ -17,6 +17,8 @@ export function conversation(id: string, change: Partial<Conversation> = {}): Co
     contact: { id: `ct_${id}`, name: null, display_name: `Visitor ${id}`, email: null, verified: false, online: false },
     assignee: null,
     tags: [],
+    team: null,
+    skills: [],
     last_message: null,
     waiting_since: null,
     unread: 0,

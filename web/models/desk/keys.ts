@@ -16,6 +16,8 @@ export type CommandId =
   | "reopen"
   | "priority"
   | "tags"
+  | "team"
+  | "skills"
   | "search"
   | "help"
   | "palette"

@@ -1,13 +1,14 @@
 /**
- * Which conversation stands in which list, and in what order. Pure. The order is the server's: urgent ones first, then who
- * waits longest, then those who wait for nothing, newest first; lists that are not a queue: newest activity first.
+ * Which conversation stands in which list, and in what order. Pure. The order is the server's: by priority, then who waits
+ * longest, then those who wait for nothing, newest first; lists that are not a queue: newest activity first.
  */
-import type { Conversation, Counts } from "./types.ts";
+import type { Conversation, Counts, Priority } from "./types.ts";
 
 export type StandingView = "mine" | "unassigned" | "all" | "pending" | "snoozed" | "resolved" | "mentions";
 export type View =
   | { kind: StandingView }
   | { kind: "inbox"; inbox: string }
+  | { kind: "team"; team: string }
   | { kind: "search"; q: string };
 
 export const standing: readonly StandingView[] = ["mine", "unassigned", "all", "pending", "snoozed", "resolved", "mentions"];
@@ -17,10 +18,12 @@ export function sameView(a: View, b: View): boolean {
 }
 
 export function viewKey(v: View): string {
+  if (v.kind === "team") return `team:${v.team}`;
   return v.kind === "inbox" ? `inbox:${v.inbox}` : v.kind === "search" ? `search:${v.q}` : v.kind;
 }
 
-export function viewQuery(v: View): { view: string; inbox?: string; q?: string } {
+export function viewQuery(v: View): { view: string; inbox?: string; team?: string; q?: string } {
+  if (v.kind === "team") return { view: "all", team: v.team };
   if (v.kind === "inbox") return { view: "all", inbox: v.inbox };
   if (v.kind === "search") return { view: "any", q: v.q };
   return { view: v.kind };
@@ -28,7 +31,7 @@ export function viewQuery(v: View): { view: string; inbox?: string; q?: string }
 
 /** Whether the list is a queue of people who wait. */
 export function isQueue(v: View): boolean {
-  return v.kind === "mine" || v.kind === "unassigned" || v.kind === "all" || v.kind === "inbox";
+  return v.kind === "mine" || v.kind === "unassigned" || v.kind === "all" || v.kind === "inbox" || v.kind === "team";
 }
 
 /** Undefined: only the server knows (search, mentions that were read). */
@@ -42,6 +45,8 @@ export function belongs(v: View, c: Conversation, me: string): boolean | undefin
       return c.status === "open";
     case "inbox":
       return c.status === "open" && c.inbox.id === v.inbox;
+    case "team":
+      return c.status === "open" && c.team?.id === v.team;
     case "pending":
     case "snoozed":
     case "resolved":
@@ -57,9 +62,12 @@ function activity(c: Conversation): number {
   return Math.max(c.last_message?.at ?? 0, c.created_at);
 }
 
+/** Which part of the queue: the lower one is served first. */
+const rank: Record<Priority, number> = { urgent: 0, high: 1, none: 2, normal: 2, low: 3 };
+
 export function byQueue(a: Conversation, b: Conversation): number {
-  const urgent = Number(b.priority === "urgent") - Number(a.priority === "urgent");
-  if (urgent !== 0) return urgent;
+  const part = rank[a.priority] - rank[b.priority];
+  if (part !== 0) return part;
   if (a.waiting_since !== null && b.waiting_since !== null) return a.waiting_since - b.waiting_since || a.number - b.number;
   if (a.waiting_since !== null) return -1;
   if (b.waiting_since !== null) return 1;
@@ -107,5 +115,5 @@ export function step(rows: readonly { id: string }[], from: string | undefined, 
 }
 
 export function countOf(v: View, counts: Counts | undefined): number | undefined {
-  return v.kind === "inbox" || v.kind === "search" ? undefined : counts?.[v.kind];
+  return v.kind === "inbox" || v.kind === "team" || v.kind === "search" ? undefined : counts?.[v.kind];
 }

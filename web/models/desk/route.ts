@@ -1,8 +1,8 @@
-/** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/search/lamp/cv_1`, `#/admin/brands`. Pure. */
+/** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/team/tm_1`, `#/search/lamp/cv_1`, `#/admin/brands`. Pure. */
 import { standing, type StandingView, type View } from "./lists.ts";
 
-export type AdminPage = "brands" | "inboxes" | "agents" | "canned" | "tags";
-export const adminPages: readonly AdminPage[] = ["brands", "inboxes", "agents", "canned", "tags"];
+export type AdminPage = "brands" | "inboxes" | "agents" | "teams" | "canned" | "tags";
+export const adminPages: readonly AdminPage[] = ["brands", "inboxes", "agents", "teams", "canned", "tags"];
 
 export type Route =
   | { at: "desk"; view: View; open: string | undefined }
@@ -16,6 +16,7 @@ export function parseRoute(hash: string): Route {
     return { at: "admin", page, item: third || undefined };
   }
   if (first === "inbox" && second) return { at: "desk", view: { kind: "inbox", inbox: second }, open: third || undefined };
+  if (first === "team" && second) return { at: "desk", view: { kind: "team", team: second }, open: third || undefined };
   if (first === "search") return { at: "desk", view: { kind: "search", q: second ?? "" }, open: third || undefined };
   const kind: StandingView = standing.find((s) => s === first) ?? "mine";
   return { at: "desk", view: { kind }, open: second || undefined };
@@ -27,6 +28,8 @@ export function formatRoute(route: Route): string {
   const v = route.view;
   const head = v.kind === "inbox"
     ? `#/inbox/${encodeURIComponent(v.inbox)}`
+    : v.kind === "team"
+    ? `#/team/${encodeURIComponent(v.team)}`
     : v.kind === "search"
     ? `#/search/${encodeURIComponent(v.q)}`
     : `#/${v.kind}`;

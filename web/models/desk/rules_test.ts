@@ -16,7 +16,7 @@ const me = "@anna:s";
 const known = (...all: Conversation[]) => new Map(all.map((c) => [c.id, c]));
 const ids = (all: readonly { id: string }[]) => all.map((c) => c.id).join(" ");
 
-Deno.test("the queue: urgent first, then the longest wait, then the newest activity", () => {
+Deno.test("the queue: by priority, then the longest wait, then the newest activity", () => {
   const last = (at: number) => ({ event_id: null, author: "agent" as const, author_name: "", type: "text", preview: "", at });
   const all = [
     conversation("c1", { last_message: last(5000) }),
@@ -24,9 +24,10 @@ Deno.test("the queue: urgent first, then the longest wait, then the newest activ
     conversation("c3", { waiting_since: 2000 }),
     conversation("c4", { waiting_since: 9000, priority: "urgent" }),
     conversation("c5", { last_message: last(7000) }),
-    conversation("c6", { waiting_since: 2000, priority: "high" }),
+    conversation("c6", { waiting_since: 8000, priority: "high" }),
+    conversation("c7", { waiting_since: 1000, priority: "low" }),
   ];
-  assert.equal(ids([...all].sort(byQueue)), "c4 c3 c6 c2 c5 c1");
+  assert.equal(ids([...all].sort(byQueue)), "c4 c6 c3 c2 c5 c1 c7");
 });
 
 Deno.test("a list holds what belongs to it, whoever told it", () => {
@@ -70,6 +71,7 @@ Deno.test("addresses say where one is, and back", () => {
     { at: "desk", view: { kind: "mine" }, open: undefined },
     { at: "desk", view: { kind: "unassigned" }, open: "cv_1" },
     { at: "desk", view: { kind: "inbox", inbox: "in_7" }, open: "cv_1" },
+    { at: "desk", view: { kind: "team", team: "tm_7" }, open: "cv_1" },
     { at: "desk", view: { kind: "search", q: "lampe à pied / 50 %" }, open: undefined },
     { at: "admin", page: "agents", item: "@anna:s" },
   ];

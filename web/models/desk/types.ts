@@ -1,11 +1,14 @@
 /** What the desk API says, typed. Names and shapes are the server's own (its OpenAPI document). */
 import type { Lang } from "../../ui/i18n.ts";
 
-export type Availability = "online" | "away" | "offline";
+export type Availability = "online" | "away" | "away_reassigning" | "offline";
 export type Role = "owner" | "admin" | "supervisor" | "agent";
 export type Status = "open" | "pending" | "snoozed" | "resolved";
 export type Priority = "none" | "low" | "normal" | "high" | "urgent";
 export const priorities: readonly Priority[] = ["none", "low", "normal", "high", "urgent"];
+/** Which of those who could take a conversation gets it. */
+export type Strategy = "round_robin" | "least_busy" | "sticky";
+export const strategies: readonly Strategy[] = ["round_robin", "least_busy", "sticky"];
 export const roles: readonly Role[] = ["agent", "supervisor", "admin", "owner"];
 
 export interface AgentRef {
@@ -26,7 +29,9 @@ export interface Agent {
   capacity: number;
   load: number;
   languages: string[];
+  skills: string[];
   inboxes: string[];
+  teams: string[];
   active: boolean;
   last_seen_at: number | null;
   created_at: number;
@@ -78,6 +83,8 @@ export interface Conversation {
   contact: ContactRef;
   assignee: AgentRef | null;
   tags: string[];
+  team: { id: string; name: string } | null;
+  skills: string[];
   last_message: {
     event_id: string | null;
     author: "contact" | "agent" | "bot";
@@ -186,6 +193,17 @@ export interface Inbox {
   allowed_origins: string[];
   reopen_days: number;
   members: string[];
+  team: string | null;
+  strategy: Strategy;
+  skills: string[];
+  created_at: number;
+}
+
+export interface Team {
+  id: string;
+  name: string;
+  strategy: Strategy;
+  members: string[];
   created_at: number;
 }
 
@@ -222,6 +240,7 @@ export interface Me {
   server_name: string;
   position: number;
   brands: Brand[];
+  teams: Team[];
   inboxes: Inbox[];
   counts: Counts;
 }

@@ -1,6 +1,7 @@
 /** Administration: a page for each thing, its list, and the form of one. */
 import { at } from "../../../models/desk/admin-strings.ts";
 import { type AdminPage, adminPages, formatRoute } from "../../../models/desk/route.ts";
+import { rt } from "../../../models/desk/routing-strings.ts";
 import { t } from "../../../models/desk/strings.ts";
 import { Button, Icon } from "../../../ui/basics.tsx";
 import * as icons from "../../../ui/icons.ts";
@@ -12,18 +13,21 @@ import { BrandForm } from "./brands.tsx";
 import { CannedForm } from "./canned.tsx";
 import { InboxForm } from "./inboxes.tsx";
 import { TagsPage } from "./tags.tsx";
+import { TeamForm } from "./teams.tsx";
 
 const needs: Record<AdminPage, string> = {
   brands: "settings.manage",
   inboxes: "settings.manage",
   agents: "agents.manage",
+  teams: "agents.manage",
   canned: "canned.use",
   tags: "tags.manage",
 };
 const pageIcons: Record<AdminPage, string> = {
   brands: icons.star,
   inboxes: icons.inbox,
-  agents: icons.users,
+  agents: icons.user,
+  teams: icons.users,
   canned: icons.bolt,
   tags: icons.tag,
 };
@@ -77,7 +81,7 @@ export function AdminPane() {
                     aria-current={() => (page() === p() ? "page" : undefined)}
                   >
                     <Icon d={pageIcons[p.peek()]} />
-                    {() => at()[p()]}
+                    {() => pageName(p())}
                   </a>
                 </li>
               )}
@@ -91,6 +95,10 @@ export function AdminPane() {
       }}
     </main>
   );
+}
+
+function pageName(page: AdminPage): string {
+  return page === "teams" ? rt().teams : at()[page];
 }
 
 function entriesOf(page: AdminPage): Entry[] {
@@ -111,6 +119,13 @@ function entriesOf(page: AdminPage): Entry[] {
         sub: `${at()[`role${a.role}`]}${a.active ? "" : ` · ${at().inactive}`}`,
         mark: <Icon d={icons.user} />,
       }));
+    case "teams":
+      return desk.teams().map((team) => ({
+        id: team.id,
+        name: team.name,
+        sub: rt().people(team.members.length),
+        mark: <Icon d={icons.users} />,
+      }));
     case "canned":
       return desk.canned().map((c) => ({
         id: c.id,
@@ -127,7 +142,13 @@ function Swatch(props: { colour: string }) {
   return <span class="swatch" aria-hidden="true" style={{ "background-color": props.colour }} />;
 }
 
-const newNames = { brands: "newBrand", inboxes: "newInbox", agents: "newAgent", canned: "newCanned" } as const;
+const newNames: Record<Exclude<AdminPage, "tags">, () => string> = {
+  brands: () => at().newBrand,
+  inboxes: () => at().newInbox,
+  agents: () => at().newAgent,
+  teams: () => rt().newTeam,
+  canned: () => at().newCanned,
+};
 
 function Master({ page, item }: { page: Exclude<AdminPage, "tags">; item: () => string | undefined }) {
   const entries = computed(() => entriesOf(page));
@@ -137,13 +158,14 @@ function Master({ page, item }: { page: Exclude<AdminPage, "tags">; item: () => 
     if (page === "brands") return <BrandForm id={id} />;
     if (page === "inboxes") return <InboxForm id={id} />;
     if (page === "agents") return <AgentForm id={id} />;
+    if (page === "teams") return <TeamForm id={id} />;
     return <CannedForm id={id} />;
   };
   return (
     <div class="master">
-      <section class="items" aria-label={() => at()[page]}>
+      <section class="items" aria-label={() => pageName(page)}>
         <Button kind="outline" icon={icons.plus} onClick={() => go({ at: "admin", page, item: "new" })}>
-          {() => at()[newNames[page]]}
+          {newNames[page]}
         </Button>
         <ul>
           <For each={entries} by={(e: Entry) => e.id} fallback={() => <p class="sub">{() => at().noItems}</p>}>

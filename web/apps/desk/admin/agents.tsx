@@ -1,11 +1,14 @@
 /** One agent: account, names, role, inboxes, capacity. */
 import { at } from "../../../models/desk/admin-strings.ts";
 import { Form } from "../../../models/desk/form.ts";
+import { rt } from "../../../models/desk/routing-strings.ts";
 import { t } from "../../../models/desk/strings.ts";
 import { type Agent, type Role, roles } from "../../../models/desk/types.ts";
 import { PictureField, Switch } from "../preferences.tsx";
+import { Show } from "../../../ui/jsx-runtime.ts";
 import { desk, go } from "../state.ts";
 import { languageName } from "../texts.ts";
+import { listOf } from "./teams.tsx";
 import { FormFrame, NumberField, SelectField, SetField, TextField } from "./fields.tsx";
 
 interface Values {
@@ -17,7 +20,9 @@ interface Values {
   role: string;
   capacity: number;
   languages: string[];
+  skills: string;
   inboxes: string[];
+  teams: string[];
   active: boolean;
 }
 
@@ -31,6 +36,8 @@ function valuesOf(a: Agent | undefined): Values {
     role: a?.role ?? "agent",
     capacity: a?.capacity ?? 5,
     languages: a?.languages ?? ["fr", "en"],
+    skills: (a?.skills ?? []).join(", "),
+    teams: a?.teams ?? [],
     inboxes: a?.inboxes ?? desk.inboxes.peek().map((i) => i.id),
     active: a?.active ?? true,
   };
@@ -46,7 +53,8 @@ export function AgentForm({ id }: { id: string }) {
       const put = (made: Agent) =>
         desk.agents.update((all) => all.some((a) => a.id === made.id) ? all.map((a) => a.id === made.id ? made : a) : [...all, made]);
       if (agent) {
-        const { username: _, password: __, email, ...rest } = form.difference();
+        const { username: _, password: __, email, skills, ...others } = form.difference();
+        const rest = skills === undefined ? others : { ...others, skills: listOf(skills) };
         put(
           await desk.api.patch<Agent>(
             `/agents/${encodeURIComponent(id)}`,
@@ -55,9 +63,10 @@ export function AgentForm({ id }: { id: string }) {
         );
         return;
       }
-      const { active: _, email, public_name, ...rest } = form.values.peek();
+      const { active: _, email, public_name, skills, ...rest } = form.values.peek();
       const made = await desk.api.post<Agent>("/agents", {
         ...rest,
+        skills: listOf(skills),
         public_name: public_name.trim() || rest.name,
         ...(email.trim() ? { email: email.trim() } : {}),
       });
@@ -115,6 +124,17 @@ export function AgentForm({ id }: { id: string }) {
         hint={() => at().membersHint}
         options={() => desk.inboxes().map((i): [string, string] => [i.id, i.name])}
       />
+      <Show when={() => desk.teams().length > 0}>
+        {() => (
+          <SetField
+            form={form}
+            name="teams"
+            label={() => rt().teams}
+            options={() => desk.teams().map((team): [string, string] => [team.id, team.name])}
+          />
+        )}
+      </Show>
+      <TextField form={form} name="skills" label={() => rt().skills} hint={() => rt().skillsAgentHint} maxLength={400} />
       {agent ? <Switch label={() => at().active} on={() => form.values().active} set={(on) => form.set("active", on)} /> : null}
     </FormFrame>
   );

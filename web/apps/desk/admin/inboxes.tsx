@@ -1,6 +1,7 @@
 /** One inbox: how to put it on a site, who works there, how conversations are given out. */
 import { at } from "../../../models/desk/admin-strings.ts";
 import { Form } from "../../../models/desk/form.ts";
+import { rt } from "../../../models/desk/routing-strings.ts";
 import type { Inbox } from "../../../models/desk/types.ts";
 import { Button } from "../../../ui/basics.tsx";
 import * as icons from "../../../ui/icons.ts";
@@ -10,6 +11,7 @@ import { signal } from "../../../ui/signals.ts";
 import { desk, go } from "../state.ts";
 import { languageName } from "../texts.ts";
 import { copy, FormFrame, NumberField, RemoveButton, SelectField, SetField, TextField } from "./fields.tsx";
+import { listOf, strategyOptions } from "./teams.tsx";
 
 interface Values {
   name: string;
@@ -23,6 +25,9 @@ interface Values {
   origins: string;
   reopen_days: number;
   members: string[];
+  team: string;
+  strategy: string;
+  skills: string;
 }
 
 function valuesOf(i: Inbox | undefined): Values {
@@ -38,6 +43,9 @@ function valuesOf(i: Inbox | undefined): Values {
     origins: (i?.allowed_origins ?? []).join("\n"),
     reopen_days: i?.reopen_days ?? 30,
     members: i?.members ?? [desk.myId.peek()],
+    team: i?.team ?? "",
+    strategy: i?.strategy ?? "round_robin",
+    skills: (i?.skills ?? []).join(", "),
   };
 }
 
@@ -46,8 +54,13 @@ export function InboxForm({ id }: { id: string }) {
   const form = new Form<Values>(valuesOf(inbox), (e) => desk.explain(e));
 
   async function save(): Promise<void> {
-    const { origins, brand_id, key, ...rest } = form.values.peek();
-    const body: Record<string, unknown> = { ...rest, allowed_origins: origins.split(/[\s,]+/).filter(Boolean) };
+    const { origins, brand_id, key, team, skills, ...rest } = form.values.peek();
+    const body: Record<string, unknown> = {
+      ...rest,
+      team: team || null,
+      skills: listOf(skills),
+      allowed_origins: origins.split(/[\s,]+/).filter(Boolean),
+    };
     if (key.trim() !== "") body.key = key.trim();
     if (!inbox) body.brand_id = brand_id;
     const done = await form.submit(async () => {
@@ -118,6 +131,21 @@ export function InboxForm({ id }: { id: string }) {
           label={() => at().languageRule}
           options={() => [["prefer", at().prefer], ["require", at().require]]}
         />
+        <SelectField
+          form={form}
+          name="team"
+          label={() => rt().team}
+          hint={() => rt().teamHint}
+          options={() => [["", rt().everybody], ...desk.teams().map((team): [string, string] => [team.id, team.name])]}
+        />
+        <SelectField
+          form={form}
+          name="strategy"
+          label={() => rt().strategy}
+          hint={() => rt().strategyHint}
+          disabled={() => form.values().team !== ""}
+          options={strategyOptions}
+        />
         <SetField form={form} name="languages" label={() => at().languages} options={languages} />
         <SelectField form={form} name="default_language" label={() => at().defaultLanguage} options={languages} />
         <SelectField
@@ -135,6 +163,7 @@ export function InboxForm({ id }: { id: string }) {
         hint={() => at().membersHint}
         options={() => desk.agents().filter((a) => a.active).map((a): [string, string] => [a.id, a.public_name])}
       />
+      <TextField form={form} name="skills" label={() => rt().skillsNeeded} hint={() => rt().skillsInboxHint} maxLength={400} />
       {inbox ? <Secret id={id} /> : null}
     </FormFrame>
   );

@@ -1,0 +1,99 @@
+import MatrixCore
+import ServerKit
+import Store
+
+extension Teams {
+    static let routes: [DeskRoute] = [
+        DeskRoute(.get, "/teams", .agentsRead) { call in .json(["items": .array(try await call.read { try all($0.tx).map(\.json) })]) },
+        DeskRoute(.get, "/teams/{id}", .agentsRead) { call in
+            let id = try call.param("id")
+            guard let team = try await call.read({ try load($0.tx, id) }) else { throw DeskError.notFound }
+            return .json(team.json)
+        },
+        DeskRoute(.post, "/teams", .agentsManage) { call in
+            let input = try Input(call, isNew: true)
+            return .json(try await call.write { unit in
+                let team = input.applied(to: Team(id: unit.newID("tm"), name: "", strategy: .roundRobin, createdAt: unit.now, members: []))
+                try save(unit, team, isNew: true)
+                try setMembers(unit, team.id, input.members ?? [])
+                return (try load(unit.tx, team.id) ?? team).json
+            }, status: 201)
+        },
+        DeskRoute(.patch, "/teams/{id}", .agentsManage) { call in
+            let id = try call.param("id"), input = try Input(call, isNew: false)
+            return .json(try await call.write { unit in
+                guard let before = try load(unit.tx, id) else { throw DeskError.notFound }
+                try save(unit, input.applied(to: before), isNew: false)
+                if let members = input.members { try setMembers(unit, id, members) }
+                try Dispatch.settle(unit)
+                return (try load(unit.tx, id) ?? before).json
+            })
+        },
+        DeskRoute(.delete, "/teams/{id}", .agentsManage) { call in
+            let id = try call.param("id")
+            try await call.write { unit in
+                guard let team = try load(unit.tx, id) else { throw DeskError.notFound }
+                try remove(unit, team)
+                try Dispatch.settle(unit)
+            }
+            return .noContent
+        },
+        DeskRoute(.put, "/conversations/{id}/team", .conversationsWrite) { call in
+            var fields = try call.fields()
+            let team = fields.text("team", max: 40)
+            if !fields.has("team") { fields.refuse("team", en: "This field is required; null means every member of the inbox.", fr: "Ce champ est obligatoire ; null désigne tous les membres de la boîte.") }
+            try fields.check()
+            return try await Conversations.mutate(call) { unit, it, _ in
+                let changed = try hand(unit, it, to: team.map { try check(unit.tx, $0, serves: it.inboxID) })
+                try Dispatch.settle(unit)
+                return try Conversations.load(unit.tx, changed.id) ?? changed
+            }
+        },
+        DeskRoute(.put, "/conversations/{id}/skills", .conversationsWrite) { call in
+            var fields = try call.fields()
+            let skills = fields.strings("skills", max: 20, each: 40, required: true) ?? []
+            try fields.check()
+            return try await Conversations.mutate(call) { unit, it, _ in
+                let changed = try setSkills(unit, it, normalised(skills))
+                try Dispatch.settle(unit)
+                return try Conversations.load(unit.tx, changed.id) ?? changed
+            }
+        },
+    ]
+
+    private struct Input: Sendable {
+        let name: Fields.Change<String>, strategy: RoutingRules.Strategy?, members: [String]?
+
+        init(_ call: DeskCall, isNew: Bool) throws {
+            var fields = try call.fields()
+            name = isNew ? .set(fields.text("name", max: 80, required: true)) : fields.requiredChange("name", max: 80)
+            strategy = fields.choice("strategy")
+            members = fields.strings("members", max: 1000, each: 255)
+            try fields.check()
+        }
+        func applied(to old: Team) -> Team {
+            var team = old
+            team.name = name.required(team.name)
+            team.strategy = strategy ?? team.strategy
+            return team
+        }
+    }
+}
+
+extension OpenAPI {
+    static let teamOperations: [Operation] = [
+        Operation(method: .get, path: "/teams", id: "listTeams", tag: "Teams", summary: "All teams with their members.", answer: .json(200, list("Team"))),
+        Operation(method: .post, path: "/teams", id: "createTeam", tag: "Teams", summary: "Make a team.", body: .json(ref("TeamInput")), answer: .json(201, ref("Team"))),
+        Operation(method: .get, path: "/teams/{id}", id: "getTeam", tag: "Teams", summary: "One team.", answer: .json(200, ref("Team"))),
+        Operation(method: .patch, path: "/teams/{id}", id: "updateTeam", tag: "Teams", summary: "Change a team or who is in it.", body: .json(ref("TeamInput")), answer: .json(200, ref("Team"))),
+        Operation(method: .delete, path: "/teams/{id}", id: "deleteTeam", tag: "Teams", summary: "Delete a team; its conversations and inboxes are everybody's again.", answer: .empty),
+        Operation(method: .put, path: "/conversations/{id}/team", id: "setTeam", tag: "Conversations", summary: "Hand it to a team, or to every member of the inbox (null). Whoever has it and is no member gives it back.",
+                  body: .json(object(["team": orNull("string")], required: ["team"])), answer: .json(200, ref("Conversation")), isMutation: true),
+        Operation(method: .put, path: "/conversations/{id}/skills", id: "setSkills", tag: "Conversations", summary: "Skills that an agent needs to be given it.",
+                  body: .json(object(["skills": strings], required: ["skills"])), answer: .json(200, ref("Conversation")), isMutation: true),
+    ]
+    static let teamSchemas: JSONObject = [
+        "Team": whole(["id": string, "name": string, "strategy": oneOf(RoutingRules.Strategy.self), "members": strings, "created_at": time]),
+        "TeamInput": object(["name": text(80), "strategy": oneOf(RoutingRules.Strategy.self), "members": strings]),
+    ]
+}
