@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Views.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -25,6 +25,7 @@ package struct Desk: Sendable {
                         let unit = Unit(c, tx, live, actor: .system)
                         try DeskStream.forgetOld(unit)
                         try Idempotency.forgetOld(unit)
+                        try Bulk.forgetOld(unit)
                         try Widget.forgetOld(unit)
                     }
                 },
@@ -35,6 +36,7 @@ package struct Desk: Sendable {
 
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
+        + Views.routes + Bulk.routes
         + Tags.routes + CannedReplies.routes + Teams.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.

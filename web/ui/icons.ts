@@ -58,6 +58,7 @@ export const pin =
   "M12 3.5c4 0 6.5 2.8 6.5 6.3C18.5 14 12 20.5 12 20.5S5.5 14 5.5 9.8C5.5 6.3 8 3.5 12 3.5ZM12 7.5a2.3 2.3 0 1 0 0 4.6 2.3 2.3 0 0 0 0-4.6Z";
 export const flag = "M5.5 21V4.5c4-2 9 2 13 0v9c-4 2-9-2-13 0";
 export const sidebar = "M4 5h16v14H4V5ZM15 5v14";
+export const filter = "M4 5.5h16l-6.2 7.3v5.4l-3.6 1.8v-7.2L4 5.5Z";
 export const list = "M8.5 6.5h11M8.5 12h11M8.5 17.5h11M4.5 6.5v.1M4.5 12v.1M4.5 17.5v.1";
 export const wifiOff =
   "M3 3l18 18M8.5 15.5a5 5 0 0 1 7 0M5 12a10 10 0 0 1 4.5-2.6M14.5 9.4A10 10 0 0 1 19 12M2 8.5a15 15 0 0 1 4-2.5M10.5 5.1A15 15 0 0 1 22 8.5M12 19v.1";

@@ -1,5 +1,5 @@
 /** Dialogs, menus and other popups: what lies over the page. Native `<dialog>` and popovers keep focus, Escape and stacking right. */
-import { Button, Icon, read } from "./basics.tsx";
+import { Button, freshId, Icon, read } from "./basics.tsx";
 import * as icons from "./icons.ts";
 import type { Child, Value } from "./jsx-runtime.ts";
 import { root } from "./signals.ts";
@@ -8,13 +8,13 @@ import { kt } from "./strings.ts";
 /** Opens a modal dialog; resolves when it is closed. The focus goes back where it was. */
 export function openDialog(options: { title: Value<string>; class?: string; body: (close: () => void) => Child }): Promise<void> {
   return new Promise((resolve) => {
-    const back = document.activeElement;
+    const back = document.activeElement, title = freshId("dialog-title");
     root((dispose) => {
       const close = () => dialog.close();
       const dialog = (
         <dialog
           class={`dialog ${options.class ?? ""}`}
-          aria-labelledby="dialog-title"
+          aria-labelledby={title}
           onClose={() => {
             dialog.remove();
             dispose();
@@ -27,7 +27,7 @@ export function openDialog(options: { title: Value<string>; class?: string; body
           }}
         >
           <header>
-            <h2 id="dialog-title">{() => read(options.title)}</h2>
+            <h2 id={title}>{() => read(options.title)}</h2>
             <Button kind="ghost" icon={icons.close} label={() => kt().close} onClick={close} />
           </header>
           <div class="body">{options.body(close)}</div>

@@ -199,3 +199,12 @@ extension JSONObject {
     /// A column that this server wrote itself; damage reads as an empty object.
     init(column text: String) { self = (try? JSON.parse(Array(text.utf8)))?.objectValue ?? [:] }
 }
+
+extension JSONObject {
+    /// Both; where a key is in both, the other's.
+    func merging(_ other: JSONObject) -> JSONObject {
+        var all = self
+        for (key, value) in other { all[key] = value }
+        return all
+    }
+}

@@ -31,6 +31,7 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case settingsManage = "settings.manage"
     case cannedUse = "canned.use"
     case cannedTeam = "canned.team"
+    case viewsTeam = "views.team"
     case tagsManage = "tags.manage"
     case notesModerate = "notes.moderate"
 }
@@ -40,7 +41,7 @@ extension Role {
         switch self {
         case .agent: [.deskUse, .conversationsRead, .conversationsWrite, .contactsRead, .contactsWrite, .agentsRead, .settingsRead, .cannedUse]
         case .supervisor:
-            Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .agentsAvailability, .cannedTeam, .tagsManage, .notesModerate])
+            Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .agentsAvailability, .cannedTeam, .viewsTeam, .tagsManage, .notesModerate])
         case .admin, .owner: Set(Permission.allCases)
         }
     }

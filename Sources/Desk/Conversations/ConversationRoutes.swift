@@ -124,25 +124,30 @@ extension Conversations {
         if !fields.has("agent") { fields.refuse("agent", en: "This field is required; null puts it back into the queue.", fr: "Ce champ est obligatoire ; null remet dans la file.") }
         try fields.check()
         return try await mutate(call) { unit, it, _ in
-            let mayAlways = call.me.role.may(.conversationsAssign)
-            guard mayAlways || it.assignee == nil || it.assignee == call.me.id else {
-                throw DeskError(.forbidden, en: "This conversation is a colleague’s: ask a supervisor, or take it over.", fr: "Cette conversation est à un collègue : demandez à un superviseur, ou reprenez-la.")
-            }
-            if let agent {
-                guard let target = try Agents.load(unit.tx, agent), target.isActive else {
-                    throw DeskError.invalid("agent", en: "There is no such agent.", fr: "Cet agent n’existe pas.")
-                }
-                if it.status == .open, it.state.waitingSince != nil, Dispatch.hasGone(target, unit.live, now: unit.c.clock.now) {
-                    throw DeskError.invalid("agent", en: "\(target.publicName) is not there, and this customer is waiting.", fr: "\(target.publicName) n’est pas là, et ce client attend.")
-                }
-                guard target.sees(inbox: it.inboxID) else {
-                    throw DeskError.invalid("agent", en: "\(target.publicName) is not a member of this inbox.", fr: "\(target.publicName) n’est pas membre de cette boîte.")
-                }
-            }
-            try assign(unit, it, to: agent, how: agent == nil ? .requeued : agent == call.me.id ? (it.assignee == nil ? .taken : .takenOver) : .assigned)
+            try assign(unit, it, to: agent, by: call.me)
             try Dispatch.settle(unit)
             return try load(unit.tx, it.id) ?? it
         }
+    }
+
+    /// An agent gives it to somebody, or back to the queue: who may, and to whom.
+    @discardableResult
+    static func assign(_ unit: Unit, _ it: Conversation, to agent: String?, by me: Agent) throws -> Conversation {
+        guard me.role.may(.conversationsAssign) || it.assignee == nil || it.assignee == me.id else {
+            throw DeskError(.forbidden, en: "This conversation is a colleague’s: ask a supervisor, or take it over.", fr: "Cette conversation est à un collègue : demandez à un superviseur, ou reprenez-la.")
+        }
+        if let agent {
+            guard let target = try Agents.load(unit.tx, agent), target.isActive else {
+                throw DeskError.invalid("agent", en: "There is no such agent.", fr: "Cet agent n’existe pas.")
+            }
+            if it.status == .open, it.state.waitingSince != nil, Dispatch.hasGone(target, unit.live, now: unit.c.clock.now) {
+                throw DeskError.invalid("agent", en: "\(target.publicName) is not there, and this customer is waiting.", fr: "\(target.publicName) n’est pas là, et ce client attend.")
+            }
+            guard target.sees(inbox: it.inboxID) else {
+                throw DeskError.invalid("agent", en: "\(target.publicName) is not a member of this inbox.", fr: "\(target.publicName) n’est pas membre de cette boîte.")
+            }
+        }
+        return try assign(unit, it, to: agent, how: agent == nil ? .requeued : agent == me.id ? (it.assignee == nil ? .taken : .takenOver) : .assigned)
     }
 
     // MARK: writing to the customer
@@ -215,7 +220,7 @@ extension Conversations {
         let q = try call.text(query: "q"), inbox = try call.text(query: "inbox"), tag = try call.text(query: "tag")
         let team = try call.text(query: "team"), contact = try call.text(query: "contact"), assignee = try call.text(query: "assignee", max: 255)
 
-        var filter = Filter()
+        var filter = Filter(visibleTo: call.me)
         switch view {
         case .mine: filter.add("c.status = 'open' AND c.assignee_id = ?", call.me.id)
         case .unassigned: filter.add("c.status = 'open' AND c.assignee_id IS NULL")
@@ -224,7 +229,6 @@ extension Conversations {
         case .mentions: filter.add("EXISTS (SELECT 1 FROM desk_mention m WHERE m.conversation_id = c.id AND m.agent_id = ?)", call.me.id)
         case .any: break
         }
-        if !call.me.seesAll { filter.add("c.inbox_id IN (SELECT inbox_id FROM desk_inbox_member WHERE agent_id = ?)", call.me.id) }
         if let inbox { filter.add("c.inbox_id = ?", inbox) }
         if let team { filter.add("c.team_id = ?", team) }
         if let tag { filter.add("EXISTS (SELECT 1 FROM desk_conversation_tag t WHERE t.conversation_id = c.id AND t.tag = ?)", Tags.normalised(tag)) }
@@ -232,23 +236,34 @@ extension Conversations {
         if let assignee { filter.add("c.assignee_id = ?", assignee) }
         if let priority { filter.add("c.priority = ?", priority.rawValue) }
         if let q { filter.search(q) }
+        let whole = filter
+        return try await call.read { try page($0, whole, sort: sort, cursor: cursor, limit: limit) }
+    }
+
+    static func page(_ reader: Reader, _ filter: Filter, sort: Sort, cursor: Cursor?, limit: Int) throws -> Response {
         let column = sort == .waiting ? "c.queue_key" : "c.activity_at", down = sort == .newest
+        var whole = filter
         if let cursor {
             let op = down ? "<" : ">"
-            filter.add("(\(column) \(op) ? OR (\(column) = ? AND c.number \(op) ?))", cursor.key, cursor.key, cursor.number)
+            whole.add("(\(column) \(op) ? OR (\(column) = ? AND c.number \(op) ?))", cursor.key, cursor.key, cursor.number)
         }
-        let order = down ? "DESC" : "ASC", whole = filter
-        return try await call.read { reader in
-            let rows = try reader.tx.all("""
-                SELECT c.id, c.number, \(column) FROM desk_conversation c WHERE \(whole.sql) ORDER BY \(column) \(order), c.number \(order) LIMIT ?
-                """, array: whole.binds + [limit + 1]) { ($0.text(0), Cursor(key: $0.int(2), number: $0.int(1))) }
-            return .page(try rows.prefix(limit).compactMap { try reader.conversation($0.0) }, next: rows.count > limit ? rows[limit - 1].1.text : nil)
-        }
+        let order = down ? "DESC" : "ASC"
+        let rows = try reader.tx.all("""
+            SELECT c.id, c.number, \(column) FROM desk_conversation c WHERE \(whole.sql) ORDER BY \(column) \(order), c.number \(order) LIMIT ?
+            """, array: whole.binds + [limit + 1]) { ($0.text(0), Cursor(key: $0.int(2), number: $0.int(1))) }
+        return .page(try rows.prefix(limit).compactMap { try reader.conversation($0.0) }, next: rows.count > limit ? rows[limit - 1].1.text : nil)
     }
 
     struct Filter: Sendable {
         var sql = "1 = 1"
         var binds: [any Bindable & Sendable] = []
+        init(visibleTo agent: Agent) {
+            if !agent.seesAll { add("c.inbox_id IN (SELECT inbox_id FROM desk_inbox_member WHERE agent_id = ?)", agent.id) }
+        }
+        mutating func add(_ condition: String, array values: [any Bindable & Sendable]) {
+            sql += " AND " + condition
+            binds += values
+        }
         mutating func add(_ condition: String, _ values: any Bindable & Sendable...) {
             sql += " AND " + condition
             binds += values

@@ -3,8 +3,10 @@ import type { CommandId } from "../../models/desk/keys.ts";
 import { step } from "../../models/desk/lists.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
-import type { Conversation } from "../../models/desk/types.ts";
+import type { Conversation, Deeds } from "../../models/desk/types.ts";
+import { w } from "../../models/desk/working-strings.ts";
 import * as icons from "../../ui/icons.ts";
+import { bulkAssign, bulkPriority, bulkSnooze, bulkTags } from "./bulk.tsx";
 import { openAssign, openPriority, openSkills, openSnooze, openTags, openTeam } from "./menus.tsx";
 import { openPalette } from "./palette.tsx";
 import { customerShown } from "./prefs.ts";
@@ -68,8 +70,8 @@ function anchor(name: string): HTMLElement | undefined {
 }
 
 /** Popups hang on the conversation's own buttons: it is opened first. They open at once: what is typed next is meant for them. */
-function popup(name: string, open: (at: HTMLElement, id: string) => void): () => void {
-  return withTarget((c) => {
+function popup(name: string, open: (at: HTMLElement, id: string) => void, many?: (at: HTMLElement) => void): () => void {
+  const one = withTarget((c) => {
     const show = () => {
       const at = anchor(name);
       if (at) open(at, c.id);
@@ -78,10 +80,22 @@ function popup(name: string, open: (at: HTMLElement, id: string) => void): () =>
     openConversation(c.id);
     queueMicrotask(show);
   });
+  return () => {
+    const at = desk.selection.active && many ? anchor(name) : undefined;
+    if (at && many) many(at);
+    else one();
+  };
 }
 
-const has = () => target() !== undefined;
+/** While conversations are picked in the list, it is done to all of them. */
+function orMany(deeds: Deeds, one: () => void): () => void {
+  return () => desk.selection.active ? void desk.selection.change(deeds) : one();
+}
+
+const inList = () => route.peek().at === "desk" && desk.list.peek().rows.peek().length > 0;
+const has = () => desk.selection.active || target() !== undefined;
 const status = (...of: Conversation["status"][]) => () => {
+  if (desk.selection.active) return true;
   const c = target();
   return c !== undefined && of.includes(c.status);
 };
@@ -108,8 +122,8 @@ export const commands: readonly Command[] = [
     id: "take",
     title: () => t().take,
     icon: icons.user,
-    can: () => has() && target()?.assignee?.id !== desk.myId.peek(),
-    run: withTarget((c) => void desk.take(c.id)),
+    can: () => desk.selection.active || (has() && target()?.assignee?.id !== desk.myId.peek()),
+    run: orMany({ assign: "me" }, withTarget((c) => void desk.take(c.id))),
   },
   {
     id: "takeNext",
@@ -120,46 +134,49 @@ export const commands: readonly Command[] = [
       desk.takeNext().then((id) => id !== undefined && goView({ kind: "mine" }, id));
     },
   },
-  { id: "assign", title: () => t().assignTo, icon: icons.users, can: has, run: popup("assign", (at, id) => openAssign(at, id)) },
+  { id: "assign", title: () => t().assignTo, icon: icons.users, can: has, run: popup("assign", openAssign, bulkAssign) },
   {
     id: "unassign",
     title: () => t().unassign,
     icon: icons.inbox,
-    can: () => (target()?.assignee ?? null) !== null,
-    run: withTarget((c) => void desk.assign(c.id, null)),
+    can: () => desk.selection.active || (target()?.assignee ?? null) !== null,
+    run: orMany({ assign: null }, withTarget((c) => void desk.assign(c.id, null))),
   },
   {
     id: "snooze",
     title: () => t().snoozeUntil,
     icon: icons.clock,
     can: status("open", "pending", "snoozed"),
-    run: popup("snooze", (at, id) => openSnooze(at, id)),
+    run: popup("snooze", openSnooze, bulkSnooze),
   },
   {
     id: "pending",
     title: () => t().setPending,
     icon: icons.clock,
     can: status("open", "snoozed"),
-    run: withTarget((c) => leaving(c, () => desk.setStatus(c.id, "pending"))),
+    run: orMany({ status: "pending" }, withTarget((c) => leaving(c, () => desk.setStatus(c.id, "pending")))),
   },
   {
     id: "resolve",
     title: () => t().resolve,
     icon: icons.check,
     can: status("open", "pending", "snoozed"),
-    run: withTarget((c) => {
-      if (c.status !== "resolved") leaving(c, () => desk.setStatus(c.id, "resolved"));
-    }),
+    run: orMany(
+      { status: "resolved" },
+      withTarget((c) => {
+        if (c.status !== "resolved") leaving(c, () => desk.setStatus(c.id, "resolved"));
+      }),
+    ),
   },
   {
     id: "reopen",
     title: () => t().reopen,
     icon: icons.refresh,
     can: status("pending", "snoozed", "resolved"),
-    run: withTarget((c) => void (c.status !== "open" && desk.setStatus(c.id, "open"))),
+    run: orMany({ status: "open" }, withTarget((c) => void (c.status !== "open" && desk.setStatus(c.id, "open")))),
   },
-  { id: "priority", title: () => t().priority, icon: icons.flag, can: has, run: popup("priority", (at, id) => openPriority(at, id)) },
-  { id: "tags", title: () => t().addTag, icon: icons.tag, can: has, run: popup("tags", (at, id) => openTags(at, id)) },
+  { id: "priority", title: () => t().priority, icon: icons.flag, can: has, run: popup("priority", openPriority, bulkPriority) },
+  { id: "tags", title: () => t().addTag, icon: icons.tag, can: has, run: popup("tags", openTags, bulkTags) },
   {
     id: "team",
     title: () => rt().handTo,
@@ -190,6 +207,34 @@ export const commands: readonly Command[] = [
       if (route.peek().at === "admin") goView(desk.view.peek());
       requestAnimationFrame(() => parts.search?.focus());
     },
+  },
+  {
+    id: "select",
+    title: () => w().select,
+    icon: icons.check,
+    can: inList,
+    run: () => {
+      const id = desk.cursor.peek() ?? desk.openId.peek();
+      if (id !== undefined) desk.selection.toggle(id);
+    },
+  },
+  {
+    id: "selectTo",
+    title: () => w().selectTo,
+    icon: icons.checks,
+    can: inList,
+    run: () => {
+      const id = desk.cursor.peek() ?? desk.openId.peek();
+      if (id !== undefined) desk.selection.upTo(id);
+    },
+  },
+  { id: "selectAll", title: () => w().selectAll, icon: icons.checks, can: inList, run: () => desk.selection.all() },
+  {
+    id: "newView",
+    title: () => w().newView,
+    icon: icons.filter,
+    can: () => true,
+    run: () => void import("./views.tsx").then((m) => m.openViewEditor()),
   },
   { id: "goMine", title: () => t().goMine, icon: icons.user, can: () => true, run: () => goView({ kind: "mine" }) },
   { id: "goUnassigned", title: () => t().goUnassigned, icon: icons.inbox, can: () => true, run: () => goView({ kind: "unassigned" }) },
@@ -242,6 +287,7 @@ function back(): void {
     else parts.list?.focus();
     return;
   }
+  if (desk.selection.active) return desk.selection.clear();
   if (desk.openId.peek() !== undefined) {
     closeConversation();
     parts.list?.focus();

@@ -43,10 +43,10 @@ export function openHelp(): void {
     class: "help",
     body: () => (
       <div class="columns">
-        {group(() => t().helpMove, of("next", "previous", "open", "back", "search"))}
+        {group(() => t().helpMove, of("next", "previous", "open", "back", "search", "select", "selectTo", "selectAll"))}
         {group(
           () => t().helpGo,
-          of("goMine", "goUnassigned", "goAll", "goPending", "goSnoozed", "goResolved", "goMentions", "goAdmin"),
+          of("goMine", "goUnassigned", "goAll", "goPending", "goSnoozed", "goResolved", "goMentions", "goAdmin", "newView"),
         )}
         {group(
           () => t().helpWork,

@@ -3,12 +3,14 @@ import type { ListModel } from "../../models/desk/list.ts";
 import { countOf, isQueue } from "../../models/desk/lists.ts";
 import { whenText } from "../../models/desk/times.ts";
 import { t } from "../../models/desk/strings.ts";
+import { w } from "../../models/desk/working-strings.ts";
 import type { ContactRef, Conversation } from "../../models/desk/types.ts";
 import { Avatar, Button, Icon, Spinner } from "../../ui/basics.tsx";
 import { dateTime, lang, shortAge } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
 import { For, Show } from "../../ui/jsx-runtime.ts";
 import { computed, effect, onCleanup, type Read, signal } from "../../ui/signals.ts";
+import { BulkBar } from "./bulk.tsx";
 import { PriorityMark, TagChip, Wait } from "./chips.tsx";
 import { run } from "./commands.ts";
 import { MeButton, ViewsButton } from "./rail.tsx";
@@ -23,8 +25,9 @@ export function ListPane() {
       <header class="top">
         <ViewsButton />
         <h2 class="title">
-          {() => viewName(desk.view())} <span class="sub">{() => countOf(desk.view(), desk.counts()) ?? ""}</span>
+          {() => viewName(desk.view())} <span class="sub">{() => countOf(desk.view(), desk.counts()) ?? savedCount() ?? ""}</span>
         </h2>
+        <EditView />
         <MeButton small />
       </header>
       <Search />
@@ -32,7 +35,35 @@ export function ListPane() {
         const list = desk.list();
         return <Body list={list} />;
       }}
+      <BulkBar />
     </section>
+  );
+}
+
+function savedCount(): number | undefined {
+  const v = desk.view();
+  return v.kind === "saved" ? desk.views.counts()[v.id] : undefined;
+}
+
+/** The pencil beside the name of a view that may be changed. */
+function EditView() {
+  const saved = () => {
+    const v = desk.view();
+    const found = v.kind === "saved" ? desk.views.find(v.id) : undefined;
+    return found && (found.scope === "personal" || desk.may("views.team")) ? found : undefined;
+  };
+  return (
+    <Show when={() => saved() !== undefined}>
+      {() => (
+        <Button
+          small
+          kind="ghost"
+          icon={icons.edit}
+          label={() => w().editView}
+          onClick={() => void import("./views.tsx").then((m) => m.openViewEditor(saved()))}
+        />
+      )}
+    </Show>
   );
 }
 
@@ -147,6 +178,7 @@ function Body({ list }: { list: ListModel }) {
             tabIndex={0}
             aria-label={() => t().inView(viewName(list.view), list.rows().length)}
             aria-activedescendant={active}
+            aria-multiselectable="true"
             ref={(e) => {
               box = e;
               size.observe(e);
@@ -160,8 +192,12 @@ function Body({ list }: { list: ListModel }) {
             onKeydown={(e) => {
               const rows = list.rows.peek();
               const jump = e.key === "Home" ? rows[0] : e.key === "End" ? rows.at(-1) : undefined;
-              if (e.key === "ArrowDown") run("next");
-              else if (e.key === "ArrowUp") run("previous");
+              if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+                const from = desk.cursor.peek();
+                if (e.shiftKey && from !== undefined && !desk.selection.has(from)) desk.selection.toggle(from);
+                run(e.key === "ArrowDown" ? "next" : "previous");
+                if (e.shiftKey) run("selectTo");
+              } else if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "a") run("selectAll");
               else if (e.key === "Enter" || e.key === " ") run("open");
               else if (jump) {
                 desk.cursor.set(jump.id);
@@ -179,7 +215,7 @@ function Body({ list }: { list: ListModel }) {
                     index={() => r().index}
                     rem={rem}
                     total={() => list.rows().length}
-                    queue={isQueue(list.view)}
+                    queue={isQueue(list.view, list.view.kind === "saved" ? desk.views.find(list.view.id) : undefined)}
                   />
                 )}
               </For>
@@ -203,6 +239,8 @@ function Row(props: { c: () => Conversation; index: () => number; rem: Read<numb
   const { c } = props;
   const id = c().id;
   const open = () => desk.openId() === id;
+  const picking = () => desk.selection.picked().length > 0;
+  const picked = () => desk.selection.has(id);
   const others = () => (desk.viewing().get(id) ?? []).filter((v) => v.agent.id !== desk.myId());
   const typing = () => desk.typing().get(id)?.contact ?? false;
   return (
@@ -210,22 +248,38 @@ function Row(props: { c: () => Conversation; index: () => number; rem: Read<numb
       id={rowId(id)}
       role="option"
       data-id={id}
-      aria-selected={() => open()}
+      aria-selected={() => picking() ? picked() : open()}
+      aria-current={() => open() ? "true" : undefined}
       aria-posinset={() => props.index() + 1}
       aria-setsize={props.total}
-      class={() => `row ${open() ? "open" : ""} ${desk.cursor() === id ? "cursor" : ""} ${c().unread > 0 ? "unread" : ""}`}
+      class={() =>
+        `row ${open() ? "open" : ""} ${picked() ? "picked" : ""} ${picking() ? "picking" : ""} ${desk.cursor() === id ? "cursor" : ""} ${
+          c().unread > 0 ? "unread" : ""
+        }`}
       style={() => ({ transform: `translateY(${props.index() * props.rem()}px)` })}
-      onClick={() => {
+      onMousedown={(e) => {
+        // Shift extends the selection, not the marking of text.
+        if (e.shiftKey) e.preventDefault();
+      }}
+      onClick={(e) => {
         desk.cursor.set(id);
-        openConversation(id);
+        const onMark = e.target instanceof Element && e.target.closest(".pick") !== null;
+        if (e.shiftKey) desk.selection.upTo(id);
+        else if (onMark || e.ctrlKey || e.metaKey) desk.selection.toggle(id);
+        else openConversation(id);
       }}
       onPointerenter={() => desk.prefetch(id)}
     >
-      <Avatar
-        name={() => c().contact.display_name}
-        size="2.25rem"
-        presence={() => (c().contact.online ? "online" : undefined)}
-      />
+      <span class="pick" title={() => w().select}>
+        <Avatar
+          name={() => c().contact.display_name}
+          size="2.25rem"
+          presence={() => (c().contact.online ? "online" : undefined)}
+        />
+        <span class="box" aria-hidden="true">
+          <Icon d={icons.check} />
+        </span>
+      </span>
       <div class="text">
         <div class="line">
           <span class="name">{() => c().contact.display_name}</span>
@@ -332,6 +386,7 @@ function Empty({ list }: { list: ListModel }) {
             waiting > 0 ? <Button small kind="primary" icon={icons.bolt} onClick={() => run("takeNext")}>{t().takeNext}</Button> : null,
           ];
         }
+        if (v.kind === "saved" && !desk.views.find(v.id)) return [<Icon d={icons.filter} />, <h3>{w().goneTitle}</h3>, <p>{w().gone}</p>];
         if (v.kind === "unassigned") return [<Icon d={icons.check} />, <h3>{t().emptyUnassignedTitle}</h3>, <p>{t().emptyUnassigned}</p>];
         return [<Icon d={icons.inbox} />, <h3>{t().emptyTitle}</h3>, <p>{t().empty}</p>];
       }}

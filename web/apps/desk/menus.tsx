@@ -18,21 +18,39 @@ import { TagChip } from "./chips.tsx";
 
 export function openAssign(at: HTMLElement, id: string): void {
   const c = desk.conversations.peek().get(id);
+  pickAgent(at, {
+    label: c?.assignee ? t.peek().transfer : t.peek().assignTo,
+    current: c?.assignee?.id,
+    inboxes: c ? [c.inbox.id] : [],
+    queue: (c?.assignee ?? null) !== null,
+    pick: (agent) => void (c?.assignee?.id !== agent && desk.assign(id, agent)),
+  });
+}
+
+/** Agents who see all of these inboxes, those who are there first; and the queue. */
+export function pickAgent(at: HTMLElement, options: {
+  label: string;
+  current?: string | undefined;
+  inboxes: readonly string[];
+  queue: boolean;
+  pick: (agent: string | null) => void;
+}): void {
+  const { current, inboxes, pick } = options;
   const order = { online: 0, away: 1, away_reassigning: 2, offline: 3 };
   openPicker(at, {
-    label: c?.assignee ? t.peek().transfer : t.peek().assignTo,
+    label: options.label,
     placeholder: t.peek().findAgent,
     none: t.peek().noAgent,
     items: () => {
       const me = desk.myId();
-      const fit = desk.agents().filter((a) => a.active && (a.role !== "agent" || !c || a.inboxes.includes(c.inbox.id)));
+      const fit = desk.agents().filter((a) => a.active && (a.role !== "agent" || inboxes.every((i) => a.inboxes.includes(i))));
       const sorted = [...fit].sort((a, b) =>
         Number(b.id === me) - Number(a.id === me) || order[a.availability] - order[b.availability] || a.load - b.load
       );
       const people = sorted.map((a) => ({
         id: a.id,
         text: `${a.public_name} ${a.name} ${a.id === me ? t.peek().you : ""}`,
-        checked: c?.assignee?.id === a.id,
+        checked: current === a.id,
         view: () => (
           <span class="person">
             <Avatar name={a.public_name} picture={a.picture} size="1.75rem" presence={a.availability} />
@@ -40,12 +58,12 @@ export function openAssign(at: HTMLElement, id: string): void {
               <span class="name">{nameWithYou(a)}</span>
               <span class="sub">{availabilityName(a.availability)} · {t.peek().loadOf(a.load, a.capacity)}</span>
             </span>
-            {c?.assignee?.id === a.id ? <Icon d={icons.check} /> : null}
+            {current === a.id ? <Icon d={icons.check} /> : null}
           </span>
         ),
-        pick: () => void (c?.assignee?.id !== a.id && desk.assign(id, a.id)),
+        pick: () => pick(a.id),
       }));
-      if (!c?.assignee) return people;
+      if (!options.queue) return people;
       return [...people, {
         id: "queue",
         text: t.peek().unassign,
@@ -57,7 +75,7 @@ export function openAssign(at: HTMLElement, id: string): void {
             <span class="grow">{t.peek().unassign}</span>
           </span>
         ),
-        pick: () => void desk.assign(id, null),
+        pick: () => pick(null),
       }];
     },
   });
@@ -139,19 +157,23 @@ export function openSkills(at: HTMLElement, id: string): void {
 }
 
 export function openSnooze(at: HTMLElement, id: string): void {
+  pickSnooze(at, (until) => void desk.setStatus(id, "snoozed", until));
+}
+
+export function pickSnooze(at: HTMLElement, pick: (until: number) => void): void {
   const now = Date.now();
   openMenu(at, t.peek().snoozeUntil, [
     ...snoozeTimes(now).map((choice): MenuItem => ({
       text: t.peek()[choice.id],
       end: whenText(lang.peek(), choice.at, now),
-      run: () => void desk.setStatus(id, "snoozed", choice.at),
+      run: () => pick(choice.at),
     })),
     "line",
-    { text: t.peek().custom, icon: icons.clock, run: () => void customSnooze(id) },
+    { text: t.peek().custom, icon: icons.clock, run: () => void customSnooze(pick) },
   ]);
 }
 
-function customSnooze(id: string): Promise<void> {
+function customSnooze(pick: (until: number) => void): Promise<void> {
   const text = signal(toLocalInput(snoozeTimes(Date.now()).find((c) => c.id === "tomorrow")?.at ?? Date.now()));
   const wrong = signal<string | undefined>(undefined);
   return openDialog({
@@ -168,7 +190,7 @@ function customSnooze(id: string): Promise<void> {
             return;
           }
           close();
-          void desk.setStatus(id, "snoozed", until);
+          pick(until);
         }}
       >
         <Field label={() => t().customLabel} wrong={wrong}>

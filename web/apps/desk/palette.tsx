@@ -3,6 +3,7 @@ import { isAbort } from "../../sdk/ports.ts";
 import { best } from "../../models/desk/fuzzy.ts";
 import { keysOf } from "../../models/desk/keys.ts";
 import { t } from "../../models/desk/strings.ts";
+import { w } from "../../models/desk/working-strings.ts";
 import type { Contact, Conversation } from "../../models/desk/types.ts";
 import { Avatar, Icon } from "../../ui/basics.tsx";
 import { type Child } from "../../ui/jsx-runtime.ts";
@@ -10,11 +11,12 @@ import { computed, root, signal } from "../../ui/signals.ts";
 import { lang, shortAge } from "../../ui/i18n.ts";
 import { commands } from "./commands.ts";
 import { Keys } from "./help.tsx";
-import { desk, openConversation } from "./state.ts";
+import { viewIcons } from "./rail.tsx";
+import { desk, goView, openConversation } from "./state.ts";
 import { statusName } from "./texts.ts";
 
 interface Entry {
-  group: "commands" | "conversations" | "contacts";
+  group: "commands" | "views" | "conversations" | "contacts";
   view: () => Node;
   run: () => void;
 }
@@ -64,6 +66,19 @@ export function openPalette(): void {
         ),
         run: c.run,
       }));
+      for (const v of q === "" ? [] : best(q, desk.views.all(), (one) => one.name, 5)) {
+        all.push({
+          group: "views",
+          view: () => (
+            <span class="entry">
+              <Icon d={viewIcons.saved} />
+              <span class="grow">{v.name}</span>
+              <span class="sub">{desk.views.counts.peek()[v.id] ?? ""}</span>
+            </span>
+          ),
+          run: () => goView({ kind: "saved", id: v.id }),
+        });
+      }
       const known = best(
         q,
         [...desk.conversations.peek().values()],
@@ -115,7 +130,12 @@ export function openPalette(): void {
       // The focus has gone back first: a command works on where one was.
       queueMicrotask(entry.run);
     }
-    const name = { commands: () => t().commands, conversations: () => t().conversations, contacts: () => t().contacts };
+    const name = {
+      commands: () => t().commands,
+      views: () => w().savedViews,
+      conversations: () => t().conversations,
+      contacts: () => t().contacts,
+    };
 
     const dialog = (
       <dialog
@@ -162,7 +182,7 @@ export function openPalette(): void {
         <div id="palette-list" class="options" role="listbox" aria-label={() => t().palette}>
           {() => {
             const all = entries(), out: Child[] = [];
-            for (const group of ["commands", "conversations", "contacts"] as const) {
+            for (const group of ["commands", "views", "conversations", "contacts"] as const) {
               if (!all.some((e) => e.group === group)) continue;
               out.push(
                 <div role="group" aria-label={name[group]}>

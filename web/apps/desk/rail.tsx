@@ -3,6 +3,8 @@ import { countOf, sameView, standing, type View, viewKey } from "../../models/de
 import { formatRoute } from "../../models/desk/route.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
+import { countedUpTo } from "../../models/desk/views.ts";
+import { w } from "../../models/desk/working-strings.ts";
 import type { Availability, Team } from "../../models/desk/types.ts";
 import { Avatar, Button, Icon } from "../../ui/basics.tsx";
 import * as icons from "../../ui/icons.ts";
@@ -22,10 +24,12 @@ export const viewIcons = {
   mentions: icons.at,
   inbox: icons.mail,
   team: icons.users,
+  saved: icons.filter,
   search: icons.search,
 };
 
 function countText(v: View): number | undefined {
+  if (v.kind === "saved") return desk.views.counts()[v.id] || undefined;
   // Of what is done nobody needs the number.
   return v.kind === "resolved" ? undefined : countOf(v, desk.counts()) || undefined;
 }
@@ -49,7 +53,8 @@ function Entry(props: { view: View }) {
         {() => {
           const n = countText(view);
           const loud = view.kind === "unassigned" || view.kind === "mentions";
-          return n === undefined ? null : <span class={loud ? "badge" : "badge calm"}>{n > 99 ? "99+" : n}</span>;
+          const most = view.kind === "saved" ? countedUpTo - 1 : 99;
+          return n === undefined ? null : <span class={loud ? "badge" : "badge calm"}>{n > most ? `${most}+` : n}</span>;
         }}
       </a>
     </li>
@@ -102,6 +107,15 @@ export function Rail() {
           </div>
         )}
       </Show>
+      <div class="group saved">
+        <div class="top">
+          <h2 class="label">{() => w().savedViews}</h2>
+          <Button small kind="ghost" icon={icons.plus} label={() => w().newView} onClick={() => run("newView")} />
+        </div>
+        <ul>
+          <For each={desk.views.all} by={(v) => v.id}>{(v) => <Entry view={{ kind: "saved", id: v.peek().id }} />}</For>
+        </ul>
+      </div>
       <ul class="foot">
         <Show when={() => desk.may("settings.read")}>
           {() => (
@@ -188,6 +202,7 @@ export function openViews(at: HTMLElement): void {
   const all: View[] = [...standing.map((kind): View => ({ kind }))];
   if (desk.inboxes.peek().length > 1) all.push(...desk.inboxes.peek().map((i): View => ({ kind: "inbox", inbox: i.id })));
   all.push(...myTeams().map((team): View => ({ kind: "team", team: team.id })));
+  all.push(...desk.views.all.peek().map((v): View => ({ kind: "saved", id: v.id })));
   const items = all.map((view): MenuItem => {
     const n = countText(view);
     return {
@@ -197,6 +212,7 @@ export function openViews(at: HTMLElement): void {
       run: () => goView(view),
     };
   });
+  items.push("line", { text: w.peek().newView, icon: icons.plus, run: () => run("newView") });
   if (desk.may("settings.read")) {
     items.push("line", { text: t.peek().admin, icon: icons.settings, run: () => go({ at: "admin", page: "brands", item: undefined }) });
   }

@@ -3,11 +3,13 @@ import type { View } from "../../models/desk/lists.ts";
 import type { Route } from "../../models/desk/route.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
+import { w } from "../../models/desk/working-strings.ts";
 import type { Agent, Availability, Status } from "../../models/desk/types.ts";
 import { lang } from "../../ui/i18n.ts";
 import { desk } from "./state.ts";
 
 export function viewName(v: View): string {
+  if (v.kind === "saved") return desk.views.find(v.id)?.name ?? w().goneTitle;
   if (v.kind === "inbox") return desk.inboxes().find((i) => i.id === v.inbox)?.name ?? t().inbox;
   if (v.kind === "team") return desk.teams().find((team) => team.id === v.team)?.name ?? rt().team;
   return v.kind === "search" ? t().search : t()[v.kind];

@@ -5,21 +5,25 @@ import type {
   Agent,
   Availability,
   Brand,
+  BulkResult,
   Canned,
   Contact,
   Conversation,
   Counts,
+  Deeds,
   Inbox,
   Item,
   Me,
   Media,
   Page,
   Priority,
+  SavedView,
   Status,
   Tag,
   Team,
   TimelinePage,
   Viewer,
+  ViewFilter,
 } from "./types.ts";
 
 const base = "/_comptoir/desk/v1";
@@ -128,6 +132,31 @@ export class DeskApi {
   }
   viewing(id: string, viewing: boolean, composing: boolean): Promise<{ viewers: Viewer[] }> {
     return this.post(`/conversations/${enc(id)}/viewing`, { viewing, composing });
+  }
+
+  bulk(ids: readonly string[], deeds: Deeds): Promise<BulkResult> {
+    return this.post("/conversations/bulk", { ids, ...deeds });
+  }
+  undoBulk(id: string): Promise<BulkResult> {
+    return this.post(`/bulk/${enc(id)}/undo`);
+  }
+  async views(): Promise<SavedView[]> {
+    return (await this.get<{ items: SavedView[] }>("/views")).items;
+  }
+  async viewCounts(): Promise<Record<string, number>> {
+    return (await this.get<{ counts: Record<string, number> }>("/views/counts")).counts;
+  }
+  async viewPreview(filter: Partial<ViewFilter>, signal?: AbortSignal): Promise<number> {
+    return (await this.post<{ count: number }>("/views/preview", { filter }, { signal })).count;
+  }
+  saveView(id: string | undefined, view: Partial<SavedView>): Promise<SavedView> {
+    return id === undefined ? this.post("/views", view) : this.patch(`/views/${enc(id)}`, view);
+  }
+  removeView(id: string): Promise<void> {
+    return this.remove(`/views/${enc(id)}`);
+  }
+  viewConversations(id: string, query: { cursor?: string | undefined; limit?: number }): Promise<Page<Conversation>> {
+    return this.get(`/views/${enc(id)}/conversations`, { query });
   }
 
   contacts(q: string, signal?: AbortSignal): Promise<Page<Contact>> {

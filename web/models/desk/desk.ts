@@ -15,9 +15,11 @@ import { ConversationModel } from "./conversation.ts";
 import { fold } from "./fuzzy.ts";
 import { ListModel } from "./list.ts";
 import { sameView, type View, viewKey } from "./lists.ts";
+import { Selection } from "./selection.ts";
 import { LiveStream, type StreamEvent } from "./stream.ts";
 import { rt } from "./routing-strings.ts";
 import { t } from "./strings.ts";
+import { Views } from "./views.ts";
 import type {
   Agent,
   Availability,
@@ -100,6 +102,8 @@ export class DeskModel {
   readonly list: Read<ListModel> = computed(() => this.listOf(this.view()));
   /** The row that j and k move. */
   readonly cursor: Signal<string | undefined> = signal<string | undefined>(undefined);
+  readonly views = new Views(this);
+  readonly selection = new Selection(this);
   readonly stream: LiveStream;
   readonly news = new Emitter<News>();
   readonly notices = new Emitter<Notice>();
@@ -181,6 +185,7 @@ export class DeskModel {
     this.list.peek().load();
     this.#reload("tags");
     this.#reload("canned");
+    this.#reload("views");
     this.api.agents().then((all) => this.agents.set(all), (error) => this.ignorePassing(error));
     const kept = await this.store.list<{ reply: string }>(`draft/${this.myId.peek()}/`);
     this.drafts.set(new Set(kept.filter((d) => d.value.reply.trim() !== "").map((d) => d.key.split("/").pop() ?? "")));
@@ -189,7 +194,10 @@ export class DeskModel {
       this.model(value.lane.split("/").pop() ?? "");
     }
     clearInterval(this.#tick);
-    this.#tick = setInterval(() => this.now.set(this.clock.now()), 15_000);
+    this.#tick = setInterval(() => {
+      this.now.set(this.clock.now());
+      this.views.timePasses();
+    }, 15_000);
   }
 
   async signIn(user: string, password: string): Promise<void> {
@@ -215,6 +223,7 @@ export class DeskModel {
     for (const m of this.#models.values()) m.dispose();
     this.#models.clear();
     this.#lists.clear();
+    this.views.forget();
     this.#server.clear();
     this.#patches.clear();
     this.#readCount.clear();
@@ -251,6 +260,12 @@ export class DeskModel {
     return found;
   }
 
+  /** Lists of these views are fetched anew: the one that is shown at once. */
+  outdate(which: (view: View) => boolean): void {
+    for (const l of this.#lists.values()) if (which(l.view)) l.outdate();
+    if (which(this.view.peek())) this.list.peek().load();
+  }
+
   model(id: string): ConversationModel {
     let found = this.#models.get(id);
     if (found) this.#models.delete(id);
@@ -274,6 +289,7 @@ export class DeskModel {
     batch(() => {
       this.view.set(view);
       this.openId.set(open);
+      this.selection.over(view);
       if (open !== undefined) this.cursor.set(open);
     });
     this.list.peek().load();
@@ -441,7 +457,7 @@ export class DeskModel {
     for (const l of this.#lists.values()) l.outdate();
     this.#entered?.timeline.load();
     this.list.peek().load();
-    for (const what of ["brands", "inboxes", "tags", "canned"]) this.#reload(what);
+    for (const what of ["brands", "inboxes", "tags", "canned", "views"]) this.#reload(what);
     const open = this.openId.peek();
     if (open) void this.loadConversation(open);
   }
@@ -450,6 +466,7 @@ export class DeskModel {
     const before = this.#server.get(c.id), me = this.myId.peek();
     this.put(c);
     this.#countSoon();
+    this.views.changed();
     if (c.updated_at < this.#startedAt - 60_000) return;
     const came = c.assignee?.id === me && before?.assignee?.id !== me && !this.#patches.has(c.id) && c.status === "open";
     if (came && before) this.#tellNews("assigned", c, t.peek().newsAssigned, undefined);
@@ -514,6 +531,7 @@ export class DeskModel {
     else if (what === "teams") {
       this.api.teams().then((all) => this.teams.set(all), done);
     } else if (what === "brands") this.api.brands().then((all) => this.brands.set(all), done);
+    else if (what === "views") void this.views.load();
     else if (what === "inboxes") {
       this.api.inboxes().then((all) => this.inboxes.set(all), done);
       for (const l of this.#lists.values()) l.outdate();

@@ -6,7 +6,8 @@ import { lang } from "../../ui/i18n.ts";
 import { JumpClock, SwitchNetwork, until } from "../../tools/world.ts";
 import { DeskModel } from "./desk.ts";
 import { conversation, message } from "./fixtures_test.ts";
-import type { Agent, Author, Conversation, Item } from "./types.ts";
+import type { Agent, Author, Conversation, Item, SavedView } from "./types.ts";
+import { emptyFilter } from "./views.ts";
 
 const annaId = "@anna:s", karimId = "@karim:s";
 
@@ -49,6 +50,10 @@ class Desk {
   conflicts = 0;
   refuse: { status: number; body: Record<string, unknown> } | undefined;
   asked: string[] = [];
+  views: SavedView[] = [];
+  found: string[] = [];
+  counted = 0;
+  locked = new Set<string>();
 
   put(c: Conversation): Conversation {
     this.conversations.set(c.id, c);
@@ -105,6 +110,28 @@ class Desk {
     }
     if (path === "/agents") return answer({ items: [agent(annaId, "Anna"), agent(karimId, "Karim")] });
     if (path === "/conversations") return answer({ items: [...this.conversations.values()], next_cursor: null });
+    if (path === "/views") return answer({ items: this.views });
+    if (path === "/views/counts") return answer({ counts: Object.fromEntries(this.views.map((v) => [v.id, ++this.counted])) });
+    if (path.startsWith("/views/")) {
+      return answer({ items: this.found.flatMap((one) => this.conversations.get(one) ?? []), next_cursor: null });
+    }
+    if (path === "/conversations/bulk") {
+      const results = (body.ids as string[]).map((one) => {
+        const refused = this.locked.has(one);
+        const now = refused ? this.conversations.get(one) : this.change(one, { status: body.status });
+        return { id: one, error: refused ? { code: "forbidden", detail: "A colleague has it." } : null, conversation: now };
+      });
+      const failed = results.filter((r) => r.error).length;
+      return answer({ results, failed, done: results.length - failed, undo: "bk_1" });
+    }
+    if (path === "/bulk/bk_1/undo") {
+      const resolved = [...this.conversations.values()].filter((one) => one.status === "resolved");
+      return answer({
+        results: resolved.map((one) => ({ id: one.id, error: null, conversation: this.change(one.id, { status: "open" }) })),
+        done: resolved.length,
+        failed: 0,
+      });
+    }
     const [, , id, action] = path.split("/");
     const c = this.conversations.get(id ?? "");
     if (path.startsWith("/conversations/") && c) {
@@ -436,6 +463,82 @@ Deno.test({
     await until(() => desk.agents().length === 2, "the agents");
     assert.deepEqual(desk.mentionsIn("Ask @karim, please"), [karimId]);
     assert.deepEqual(desk.mentionsIn("@Karimou? or karim@example.org"), []);
+    await end();
+  },
+});
+
+Deno.test({
+  name: "many at once: what was refused stays picked, undo brings the rest back",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const server = new Desk();
+    for (let i = 1; i <= 5; i++) server.put(conversation(`c${i}`, { waiting_since: i * 1000 }));
+    server.locked.add("c3");
+    const { desk, told, end } = await boot(server);
+    let undo: (() => void) | undefined;
+    desk.notices.on((n) => undo = n.action?.run ?? undo);
+    desk.show({ kind: "unassigned" }, undefined);
+    await until(() => desk.list.peek().rows.peek().length === 5, "five rows");
+    const { selection } = desk;
+    selection.toggle("c2");
+    selection.upTo("c4");
+    assert.deepEqual(selection.picked.peek().map((c) => c.id), ["c2", "c3", "c4"]);
+    // A colleague resolves one of them: it is no longer meant.
+    server.change("c4", { status: "resolved" });
+    await until(() => selection.picked.peek().length === 2, "two that are left");
+    await selection.change({ status: "resolved" });
+    assert.deepEqual(selection.picked.peek().map((c) => c.id), ["c3"]);
+    assert.equal(server.conversations.get("c2")?.status, "resolved");
+    assert.deepEqual(told.slice(-2), ["1 conversation changed.", "#3: A colleague has it."]);
+    undo?.();
+    await until(() => desk.conversations.peek().get("c2")?.status === "open", "undone");
+    selection.all();
+    assert.equal(selection.picked.peek().length, desk.list.peek().rows.peek().length);
+    desk.show({ kind: "pending" }, undefined);
+    desk.show({ kind: "unassigned" }, undefined);
+    assert.equal(selection.active, false, "another list forgets what was picked");
+    await end();
+  },
+});
+
+Deno.test({
+  name: "a saved view lives: conversations come and go, words are asked again, a change of its filter too",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const server = new Desk();
+    const view: SavedView = {
+      id: "vw_1",
+      name: "VIP",
+      scope: "personal",
+      owner: annaId,
+      filter: { ...emptyFilter, tags: ["vip"] },
+      sort: "waiting",
+      updated_at: 1,
+    };
+    server.views = [view];
+    server.put(conversation("c1", { tags: ["vip"] }));
+    server.put(conversation("c2"));
+    server.found = ["c1"];
+    const { desk, end } = await boot(server);
+    const rows = () => desk.list.peek().rows.peek().map((c) => c.id).join(" ");
+    await until(() => desk.views.all.peek().length === 1 && desk.views.counts.peek().vw_1 !== undefined, "views with counts");
+    desk.show({ kind: "saved", id: "vw_1" }, undefined);
+    await until(() => rows() === "c1", "the view's conversations");
+    const counted = desk.views.counts.peek().vw_1 ?? 0;
+    server.change("c2", { tags: ["vip"] });
+    await until(() => rows() === "c1 c2", "one came");
+    server.change("c1", { tags: [] });
+    await until(() => rows() === "c2", "one went");
+    await until(() => (desk.views.counts.peek().vw_1 ?? 0) > counted, "counted anew");
+    server.views = [{ ...view, filter: { ...view.filter, tags: [], text: "lamp" }, updated_at: 2 }];
+    server.found = ["c1"];
+    server.emit("settings.updated", { what: "views" });
+    await until(() => rows() === "c1", "the words that only the server knows");
+    server.found = ["c1", "c2"];
+    server.change("c2", { priority: "high" });
+    await until(() => rows().length === 5, "asked again");
     await end();
   },
 });

@@ -30,7 +30,11 @@ export type CommandId =
   | "goResolved"
   | "goMentions"
   | "goAdmin"
-  | "takeNext";
+  | "takeNext"
+  | "select"
+  | "selectTo"
+  | "selectAll"
+  | "newView";
 
 export const keymap: readonly { keys: string; command: CommandId }[] = [
   { keys: "j", command: "next" },
@@ -38,6 +42,10 @@ export const keymap: readonly { keys: string; command: CommandId }[] = [
   { keys: "Enter", command: "open" },
   { keys: "o", command: "open" },
   { keys: "Escape", command: "back" },
+  { keys: "x", command: "select" },
+  { keys: "Shift+X", command: "selectTo" },
+  { keys: "* a", command: "selectAll" },
+  { keys: "g v", command: "newView" },
   { keys: "r", command: "reply" },
   { keys: "n", command: "note" },
   { keys: "t", command: "take" },

@@ -18,7 +18,12 @@ export class ListModel {
   #running: Promise<void> | undefined;
 
   constructor(private desk: DeskModel, readonly view: View) {
-    this.rows = computed(() => rowsOf(view, desk.conversations(), this.#ids(), this.complete(), desk.myId()));
+    this.rows = computed(() => {
+      const saved = view.kind === "saved" ? desk.views.find(view.id) : undefined;
+      // Only a view that asks how long somebody waits changes by time alone.
+      const now = saved?.filter.waiting_minutes ? desk.now() : 0;
+      return rowsOf(view, desk.conversations(), this.#ids(), this.complete(), desk.myId(), saved, now);
+    });
   }
 
   /** The first page, unless it is there. */
@@ -45,7 +50,10 @@ export class ListModel {
     this.loading.set(true);
     this.trouble.set(undefined);
     try {
-      const page = await this.desk.api.conversations({ ...viewQuery(this.view), cursor, limit: cursor ? 100 : 50 });
+      const view = this.view, limit = cursor ? 100 : 50;
+      const page = view.kind === "saved"
+        ? await this.desk.api.viewConversations(view.id, { cursor, limit })
+        : await this.desk.api.conversations({ ...viewQuery(view), cursor, limit });
       this.desk.put(...page.items);
       const ids = page.items.map((c) => c.id);
       if (cursor === undefined) this.#stale = false;

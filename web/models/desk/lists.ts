@@ -2,13 +2,14 @@
  * Which conversation stands in which list, and in what order. Pure. The order is the server's: by priority, then who waits
  * longest, then those who wait for nothing, newest first; lists that are not a queue: newest activity first.
  */
-import type { Conversation, Counts, Priority } from "./types.ts";
+import type { Conversation, Counts, Priority, SavedView, ViewFilter } from "./types.ts";
 
 export type StandingView = "mine" | "unassigned" | "all" | "pending" | "snoozed" | "resolved" | "mentions";
 export type View =
   | { kind: StandingView }
   | { kind: "inbox"; inbox: string }
   | { kind: "team"; team: string }
+  | { kind: "saved"; id: string }
   | { kind: "search"; q: string };
 
 export const standing: readonly StandingView[] = ["mine", "unassigned", "all", "pending", "snoozed", "resolved", "mentions"];
@@ -18,11 +19,22 @@ export function sameView(a: View, b: View): boolean {
 }
 
 export function viewKey(v: View): string {
-  if (v.kind === "team") return `team:${v.team}`;
-  return v.kind === "inbox" ? `inbox:${v.inbox}` : v.kind === "search" ? `search:${v.q}` : v.kind;
+  switch (v.kind) {
+    case "inbox":
+      return `inbox:${v.inbox}`;
+    case "team":
+      return `team:${v.team}`;
+    case "saved":
+      return `saved:${v.id}`;
+    case "search":
+      return `search:${v.q}`;
+    default:
+      return v.kind;
+  }
 }
 
-export function viewQuery(v: View): { view: string; inbox?: string; team?: string; q?: string } {
+/** Of a saved view the server has an address of its own. */
+export function viewQuery(v: Exclude<View, { kind: "saved" }>): { view: string; inbox?: string; team?: string; q?: string } {
   if (v.kind === "team") return { view: "all", team: v.team };
   if (v.kind === "inbox") return { view: "all", inbox: v.inbox };
   if (v.kind === "search") return { view: "any", q: v.q };
@@ -30,13 +42,30 @@ export function viewQuery(v: View): { view: string; inbox?: string; team?: strin
 }
 
 /** Whether the list is a queue of people who wait. */
-export function isQueue(v: View): boolean {
+export function isQueue(v: View, saved?: SavedView): boolean {
+  if (v.kind === "saved") return saved?.sort === "waiting";
   return v.kind === "mine" || v.kind === "unassigned" || v.kind === "all" || v.kind === "inbox" || v.kind === "team";
 }
 
-/** Undefined: only the server knows (search, mentions that were read). */
-export function belongs(v: View, c: Conversation, me: string): boolean | undefined {
+/** Whether a conversation has what a filter asks for. Undefined: all that can be told here fits, the words only the server knows. */
+export function fits(f: ViewFilter, c: Conversation, me: string, now: number): boolean | undefined {
+  const among = <T>(wanted: readonly T[], value: T | null) => wanted.length === 0 || (value !== null && wanted.includes(value));
+  const whose = c.assignee === null
+    ? f.assignees.includes("nobody")
+    : f.assignees.includes(c.assignee.id) || (c.assignee.id === me && f.assignees.includes("me"));
+  const tagged = f.tags_rule === "all" ? f.tags.every((tag) => c.tags.includes(tag)) : f.tags.some((tag) => c.tags.includes(tag));
+  const yes = among(f.statuses, c.status) && among(f.inboxes, c.inbox.id) && among(f.priorities, c.priority) &&
+    among(f.languages, c.language) && (f.assignees.length === 0 || whose) && (f.tags.length === 0 || tagged) &&
+    (f.waiting_minutes === null || (c.waiting_since !== null && c.waiting_since <= now - f.waiting_minutes * 60_000)) &&
+    (f.created_from === null || c.created_at >= f.created_from) && (f.created_before === null || c.created_at < f.created_before);
+  return yes && f.text !== null ? undefined : yes;
+}
+
+/** Undefined: only the server knows (search, mentions that were read, words of a saved view). */
+export function belongs(v: View, c: Conversation, me: string, saved?: SavedView, now = 0): boolean | undefined {
   switch (v.kind) {
+    case "saved":
+      return saved ? fits(saved.filter, c, me, now) : false;
     case "mine":
       return c.status === "open" && c.assignee?.id === me;
     case "unassigned":
@@ -88,20 +117,22 @@ export function rowsOf(
   loaded: readonly string[],
   complete: boolean,
   me: string,
+  saved?: SavedView,
+  now = 0,
 ): Conversation[] {
   if (v.kind === "search") return loaded.flatMap((id) => known.get(id) ?? []);
-  const compare = isQueue(v) ? byQueue : byNewest;
+  const compare = isQueue(v, saved) ? byQueue : saved?.sort === "oldest" ? (a: Conversation, b: Conversation) => byNewest(b, a) : byNewest;
   const pages = new Set(loaded);
   let last: Conversation | undefined;
   if (!complete) {
     for (const id of loaded) {
       const c = known.get(id);
-      if (c && belongs(v, c, me) !== false && (!last || compare(c, last) > 0)) last = c;
+      if (c && belongs(v, c, me, saved, now) !== false && (!last || compare(c, last) > 0)) last = c;
     }
   }
   const rows: Conversation[] = [];
   for (const c of known.values()) {
-    const yes = belongs(v, c, me) ?? (v.kind === "mentions" && pages.has(c.id));
+    const yes = belongs(v, c, me, saved, now) ?? pages.has(c.id);
     if (yes && (complete || pages.has(c.id) || (last && compare(c, last) <= 0))) rows.push(c);
   }
   return rows.sort(compare);
@@ -115,5 +146,5 @@ export function step(rows: readonly { id: string }[], from: string | undefined, 
 }
 
 export function countOf(v: View, counts: Counts | undefined): number | undefined {
-  return v.kind === "inbox" || v.kind === "team" || v.kind === "search" ? undefined : counts?.[v.kind];
+  return v.kind === "inbox" || v.kind === "team" || v.kind === "search" || v.kind === "saved" ? undefined : counts?.[v.kind];
 }

@@ -1,4 +1,4 @@
-/** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/team/tm_1`, `#/search/lamp/cv_1`, `#/admin/brands`. Pure. */
+/** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/team/tm_1`, `#/view/vw_1/cv_1`, `#/search/lamp/cv_1`, `#/admin/brands`. Pure. */
 import { standing, type StandingView, type View } from "./lists.ts";
 
 export type AdminPage = "brands" | "inboxes" | "agents" | "teams" | "canned" | "tags";
@@ -17,6 +17,7 @@ export function parseRoute(hash: string): Route {
   }
   if (first === "inbox" && second) return { at: "desk", view: { kind: "inbox", inbox: second }, open: third || undefined };
   if (first === "team" && second) return { at: "desk", view: { kind: "team", team: second }, open: third || undefined };
+  if (first === "view" && second) return { at: "desk", view: { kind: "saved", id: second }, open: third || undefined };
   if (first === "search") return { at: "desk", view: { kind: "search", q: second ?? "" }, open: third || undefined };
   const kind: StandingView = standing.find((s) => s === first) ?? "mine";
   return { at: "desk", view: { kind }, open: second || undefined };
@@ -30,6 +31,8 @@ export function formatRoute(route: Route): string {
     ? `#/inbox/${encodeURIComponent(v.inbox)}`
     : v.kind === "team"
     ? `#/team/${encodeURIComponent(v.team)}`
+    : v.kind === "saved"
+    ? `#/view/${encodeURIComponent(v.id)}`
     : v.kind === "search"
     ? `#/search/${encodeURIComponent(v.q)}`
     : `#/${v.kind}`;

@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import type { OutboxItem } from "../../sdk/outbox.ts";
 import { best, score } from "./fuzzy.ts";
 import { KeyReader, nameOf } from "./keys.ts";
-import { byQueue, rowsOf as listRows, step } from "./lists.ts";
+import { byQueue, fits, rowsOf as listRows, step } from "./lists.ts";
 import { formatRoute, parseRoute, type Route } from "./route.ts";
 import { SseParser } from "./stream.ts";
 import { conversation, message } from "./fixtures_test.ts";
 import { ago, duration, fromLocalInput, heat, snoozeTimes, toLocalInput } from "./times.ts";
 import { merge, rowsOf } from "./timeline.ts";
-import type { Author, Conversation, Item } from "./types.ts";
+import type { Author, Conversation, Item, SavedView, ViewFilter } from "./types.ts";
+import { emptyFilter } from "./views.ts";
 
 const me = "@anna:s";
 
@@ -45,6 +46,71 @@ Deno.test("a list holds what belongs to it, whoever told it", () => {
   assert.equal(ids(listRows({ kind: "search", q: "x" }, all, ["c3", "c1"], true, me)), "c3 c1");
 });
 
+const noFilter: ViewFilter = { ...emptyFilter, statuses: [] };
+
+Deno.test("a saved view: each condition takes away what does not fit", () => {
+  const c = conversation("c1", {
+    tags: ["vip", "order"],
+    priority: "high",
+    language: "fr",
+    waiting_since: 1_000_000,
+    created_at: 900_000,
+    assignee: { id: me, name: "Anna", picture: null },
+  });
+  const free = conversation("c2"), now = 1_000_000 + 10 * 60_000;
+  const cases: [Partial<ViewFilter>, boolean | undefined, boolean | undefined][] = [
+    [{}, true, true],
+    [{ statuses: ["open"] }, true, true],
+    [{ statuses: ["pending", "resolved"] }, false, false],
+    [{ inboxes: ["in_1"] }, true, true],
+    [{ inboxes: ["in_2"] }, false, false],
+    [{ assignees: ["me"] }, true, false],
+    [{ assignees: ["nobody"] }, false, true],
+    [{ assignees: ["@karim:s", "nobody"] }, false, true],
+    [{ assignees: [me] }, true, false],
+    [{ tags: ["vip", "x"] }, true, false],
+    [{ tags: ["vip", "x"], tags_rule: "all" }, false, false],
+    [{ tags: ["vip", "order"], tags_rule: "all" }, true, false],
+    [{ priorities: ["high", "urgent"] }, true, false],
+    [{ languages: ["en"] }, false, false],
+    [{ waiting_minutes: 10 }, true, false],
+    [{ waiting_minutes: 11 }, false, false],
+    [{ created_from: 900_000 }, true, false],
+    [{ created_before: 900_000 }, false, true],
+    [{ text: "lamp" }, undefined, undefined],
+    [{ text: "lamp", priorities: ["high"] }, undefined, false],
+  ];
+  for (const [filter, first, second] of cases) {
+    assert.equal(fits({ ...noFilter, ...filter }, c, me, now), first, JSON.stringify(filter));
+    assert.equal(fits({ ...noFilter, ...filter }, free, me, now), second, JSON.stringify(filter));
+  }
+});
+
+Deno.test("a saved view has its own order, and keeps what only the server can judge", () => {
+  const view = (filter: Partial<ViewFilter>, sort: SavedView["sort"]): SavedView => ({
+    id: "vw_1",
+    name: "v",
+    scope: "personal",
+    owner: me,
+    filter: { ...noFilter, ...filter },
+    sort,
+    updated_at: 0,
+  });
+  const all = known(
+    conversation("c1", { created_at: 3000, waiting_since: 3000 }),
+    conversation("c2", { created_at: 1000, waiting_since: 4000 }),
+    conversation("c3", { created_at: 2000, status: "resolved" }),
+  );
+  const rows = (v: SavedView, loaded: string[] = []) => ids(listRows({ kind: "saved", id: "vw_1" }, all, loaded, true, me, v));
+  assert.equal(rows(view({}, "newest")), "c1 c3 c2");
+  assert.equal(rows(view({}, "oldest")), "c2 c3 c1");
+  assert.equal(rows(view({ statuses: ["open"] }, "waiting")), "c1 c2");
+  assert.equal(rows(view({ text: "lamp" }, "newest"), ["c2"]), "c2");
+  assert.equal(rows(view({ text: "lamp", statuses: ["resolved"] }, "newest"), ["c2"]), "");
+  // Deleted, or not known yet.
+  assert.equal(ids(listRows({ kind: "saved", id: "vw_1" }, all, ["c1"], true, me)), "");
+});
+
 Deno.test("while there are more pages, nothing is shown beyond the last loaded row", () => {
   const all = known(
     conversation("c1", { waiting_since: 1000 }),
@@ -72,6 +138,7 @@ Deno.test("addresses say where one is, and back", () => {
     { at: "desk", view: { kind: "unassigned" }, open: "cv_1" },
     { at: "desk", view: { kind: "inbox", inbox: "in_7" }, open: "cv_1" },
     { at: "desk", view: { kind: "team", team: "tm_7" }, open: "cv_1" },
+    { at: "desk", view: { kind: "saved", id: "vw_7" }, open: "cv_1" },
     { at: "desk", view: { kind: "search", q: "lampe à pied / 50 %" }, open: undefined },
     { at: "admin", page: "agents", item: "@anna:s" },
   ];

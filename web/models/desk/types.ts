@@ -224,6 +224,48 @@ export interface Canned {
   updated_at: number;
 }
 
+export interface ViewFilter {
+  statuses: Status[];
+  inboxes: string[];
+  /** Agents; `me` is whoever looks, `nobody` the queue. */
+  assignees: string[];
+  tags: string[];
+  tags_rule: "any" | "all";
+  priorities: Priority[];
+  languages: string[];
+  text: string | null;
+  waiting_minutes: number | null;
+  created_from: number | null;
+  created_before: number | null;
+}
+
+export interface SavedView {
+  id: string;
+  name: string;
+  scope: "personal" | "team";
+  owner: string | null;
+  filter: ViewFilter;
+  sort: "waiting" | "newest" | "oldest";
+  updated_at: number;
+}
+
+/** What is done to several conversations at once. */
+export interface Deeds {
+  assign?: string | null;
+  status?: Status;
+  until?: number;
+  priority?: Priority;
+  add_tags?: string[];
+  remove_tags?: string[];
+}
+
+export interface BulkResult {
+  done: number;
+  failed: number;
+  undo?: string;
+  results: { id: string; error: { code: string; detail: string } | null; conversation: Conversation | null }[];
+}
+
 export interface Counts {
   mine: number;
   unassigned: number;

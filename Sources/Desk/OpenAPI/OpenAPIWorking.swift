@@ -1,0 +1,48 @@
+import MatrixCore
+import ServerKit
+
+/// What agents work with beside single conversations: views, and changes of many at once.
+extension OpenAPI {
+    private static let paging: [(name: String, schema: JSON, description: String)] = [
+        ("limit", ["type": "integer", "minimum": 1, "maximum": 100, "default": 30], "Most rows to give."), ("cursor", string, "`next_cursor` of the page before."),
+    ]
+
+    static let working: [Operation] = [
+        Operation(method: .get, path: "/views", id: "listViews", tag: "Views", summary: "The team's views and my own.", answer: .json(200, list("View"))),
+        Operation(method: .get, path: "/views/counts", id: "countViews", tag: "Views", summary: "How many conversations each view has, up to a thousand.",
+                  answer: .json(200, whole(["counts": ["type": "object", "additionalProperties": integer]]))),
+        Operation(method: .post, path: "/views/preview", id: "previewView", tag: "Views", summary: "How many conversations a filter would have.",
+                  body: .json(object(["filter": ref("ViewFilterInput")], required: ["filter"])), answer: .json(200, whole(["count": integer]))),
+        Operation(method: .post, path: "/views", id: "createView", tag: "Views", summary: "Make a view.", body: .json(ref("ViewInput")), answer: .json(201, ref("View"))),
+        Operation(method: .patch, path: "/views/{id}", id: "updateView", tag: "Views", summary: "Change a view; a filter is replaced whole.", body: .json(ref("ViewInput")), answer: .json(200, ref("View"))),
+        Operation(method: .delete, path: "/views/{id}", id: "deleteView", tag: "Views", summary: "Delete a view.", answer: .empty),
+        Operation(method: .get, path: "/views/{id}/conversations", id: "listViewConversations", tag: "Views", summary: "The conversations of a view, in its order.", query: paging,
+                  answer: .json(200, page("Conversation"))),
+        Operation(method: .post, path: "/conversations/bulk", id: "changeMany", tag: "Conversations", summary: "Do the same to many conversations. What fails is told one by one.",
+                  body: .json(ref("BulkInput")), answer: .json(200, ref("BulkResult"))),
+        Operation(method: .post, path: "/bulk/{id}/undo", id: "undoMany", tag: "Conversations", summary: "Take such a change back, where nobody has changed the conversation since. For a day.",
+                  answer: .json(200, ref("BulkResult"))),
+    ]
+
+    private static let filter: JSONObject = [
+        "statuses": ["type": "array", "items": oneOf(ConversationStatus.self)], "inboxes": strings,
+        "assignees": ["type": "array", "items": string, "description": "Agents' ids; `me` is whoever looks, `nobody` the queue."],
+        "tags": strings, "tags_rule": oneOf(ViewFilter.TagRule.self), "priorities": ["type": "array", "items": oneOf(Conversation.Priority.self)], "languages": strings,
+        "text": ["type": ["string", "null"], "maxLength": 200, "description": "As `q` of the list of conversations."],
+        "waiting_minutes": ["type": ["integer", "null"], "description": "The customer waits at least so long."], "created_from": timeOrNull, "created_before": timeOrNull,
+    ]
+    private static let deeds: JSONObject = [
+        "assign": ["type": ["string", "null"], "description": "An agent's id, `me`, or null for the queue."], "status": oneOf(ConversationStatus.self), "until": time,
+        "priority": oneOf(Conversation.Priority.self), "add_tags": strings, "remove_tags": strings,
+    ]
+
+    static let workingSchemas: JSONObject = [
+        "ViewFilter": whole(filter), "ViewFilterInput": object(filter),
+        "View": whole(["id": string, "name": string, "scope": oneOf(SavedView.Scope.self), "owner": orNull("string"), "filter": ref("ViewFilter"), "sort": oneOf(Conversations.Sort.self), "updated_at": time]),
+        "ViewInput": object(["name": text(60), "scope": oneOf(SavedView.Scope.self), "filter": ref("ViewFilterInput"), "sort": oneOf(Conversations.Sort.self)]),
+        "BulkInput": object(deeds.merging(["ids": ["type": "array", "items": string, "minItems": 1, "maxItems": .int(Int64(Bulk.most))]]), required: ["ids"]),
+        "BulkResult": object(["done": integer, "failed": integer, "undo": ["type": "string", "description": "The id to undo it by."], "results": ["type": "array", "items": whole([
+            "id": string, "error": ["anyOf": [whole(["code": oneOf(DeskError.Code.self), "detail": string]), ["type": "null"]]],
+            "conversation": ["anyOf": [ref("Conversation"), ["type": "null"]]]])]], required: ["done", "failed", "results"]),
+    ]
+}

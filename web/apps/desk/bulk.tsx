@@ -1,0 +1,152 @@
+/** What is done to all conversations that are picked in the list: a bar below it. */
+import { t } from "../../models/desk/strings.ts";
+import { priorities } from "../../models/desk/types.ts";
+import { w } from "../../models/desk/working-strings.ts";
+import { Button, Icon, Spinner } from "../../ui/basics.tsx";
+import * as icons from "../../ui/icons.ts";
+import { Show } from "../../ui/jsx-runtime.ts";
+import { type MenuItem, openMenu } from "../../ui/overlay.tsx";
+import { TagChip } from "./chips.tsx";
+import { pickAgent, pickSnooze } from "./menus.tsx";
+import { openPicker } from "./picker.tsx";
+import { desk } from "./state.ts";
+
+const { selection } = desk;
+
+export function BulkBar() {
+  return (
+    <Show when={() => selection.picked().length > 0}>
+      {() => (
+        <div class="bulk" role="toolbar" aria-label={() => w().selection}>
+          <div class="line">
+            <strong role="status">{() => w().selected(selection.picked().length)}</strong>
+            <span class="grow">{() => selection.working() ? <Spinner label={() => t().loading} /> : null}</span>
+            <Button small kind="ghost" icon={icons.checks} label={() => w().selectAll} onClick={() => selection.all()} />
+            <Button small kind="ghost" icon={icons.close} label={() => w().selectNone} onClick={() => selection.clear()} />
+          </div>
+          <div class="line">
+            <span data-anchor="assign">
+              <Button
+                kind="outline"
+                icon={icons.users}
+                label={() => t().assignTo}
+                popup="dialog"
+                expanded={false}
+                onClick={(e) => bulkAssign(e.currentTarget)}
+              />
+            </span>
+            <span data-anchor="tags">
+              <Button
+                kind="outline"
+                icon={icons.tag}
+                label={() => w().addTags}
+                popup="dialog"
+                expanded={false}
+                onClick={(e) => bulkTags(e.currentTarget)}
+              />
+            </span>
+            <span data-anchor="priority">
+              <Button
+                kind="outline"
+                icon={icons.flag}
+                label={() => t().priority}
+                popup="menu"
+                expanded={false}
+                onClick={(e) => bulkPriority(e.currentTarget)}
+              />
+            </span>
+            <span data-anchor="snooze">
+              <Button
+                kind="outline"
+                icon={icons.snooze}
+                label={() => t().snoozeUntil}
+                popup="menu"
+                expanded={false}
+                onClick={(e) => bulkSnooze(e.currentTarget)}
+              />
+            </span>
+            <Button
+              kind="outline"
+              icon={icons.clock}
+              label={() => t().setPending}
+              onClick={() => void selection.change({ status: "pending" })}
+            />
+            <Button
+              kind="primary"
+              icon={icons.check}
+              label={() => t().resolve}
+              onClick={() => void selection.change({ status: "resolved" })}
+            />
+          </div>
+        </div>
+      )}
+    </Show>
+  );
+}
+
+export function bulkAssign(at: HTMLElement): void {
+  const inboxes = [...new Set(selection.picked.peek().map((c) => c.inbox.id))];
+  pickAgent(at, {
+    label: t.peek().assignTo,
+    inboxes,
+    queue: selection.picked.peek().some((c) => c.assignee !== null),
+    pick: (agent) => void selection.change({ assign: agent }),
+  });
+}
+
+export function bulkSnooze(at: HTMLElement): void {
+  pickSnooze(at, (until) => void selection.change({ status: "snoozed", until }));
+}
+
+export function bulkPriority(at: HTMLElement): void {
+  openMenu(
+    at,
+    t.peek().priority,
+    [...priorities].reverse().map((p): MenuItem => ({ text: t.peek()[`priority${p}`], run: () => void selection.change({ priority: p }) })),
+  );
+}
+
+/** What all have is taken off by choosing it, anything else is put on. */
+export function bulkTags(at: HTMLElement): void {
+  const view = (name: string, on: boolean) => () => (
+    <span class="person">
+      <span class="grow">
+        <TagChip name={name} />
+      </span>
+      {on ? <Icon d={icons.check} /> : null}
+    </span>
+  );
+  openPicker(at, {
+    label: w.peek().addTags,
+    placeholder: t.peek().findTag,
+    none: t.peek().noTags,
+    items: () => {
+      const picked = selection.picked();
+      return desk.tags().map(({ name }) => {
+        const on = picked.length > 0 && picked.every((c) => c.tags.includes(name));
+        return {
+          id: name,
+          text: name,
+          checked: on,
+          view: view(name, on),
+          pick: () => void selection.change(on ? { remove_tags: [name] } : { add_tags: [name] }),
+        };
+      });
+    },
+    create: (typed) => {
+      const name = typed.toLowerCase().slice(0, 40);
+      if (desk.tags.peek().some((tag) => tag.name === name)) return undefined;
+      return {
+        id: "new",
+        text: name,
+        view: () => (
+          <span class="person">
+            <Icon d={icons.plus} />
+            <span>{t.peek().createTag(name)}</span>
+          </span>
+        ),
+        pick: () => void selection.change({ add_tags: [name] }),
+      };
+    },
+  });
+}
