@@ -324,6 +324,7 @@ DESK_LEAST = {
     "POST /inboxes": "admin", "PATCH /inboxes/{id}": "admin", "DELETE /inboxes/{id}": "admin", "POST /inboxes/{id}/identity-secret": "admin",
     "POST /teams": "admin", "PATCH /teams/{id}": "admin", "DELETE /teams/{id}": "admin",
     "PUT /tags/{name}": "supervisor", "DELETE /tags/{name}": "supervisor",
+    "POST /roles": "admin", "PATCH /roles/{id}": "admin", "DELETE /roles/{id}": "admin",
 }
 DESK_OPEN = {"GET /openapi.json"}
 DESK_BODY = {
@@ -331,6 +332,7 @@ DESK_BODY = {
     "PATCH /agents/{id}": lambda: {"availability": "away"}, "POST /brands": lambda: {"name": f"Brand {next(_numbers)}"}, "PATCH /brands/{id}": lambda: {"name": "Lumen"},
     "POST /inboxes": lambda: {"name": f"Inbox {next(_numbers)}", "brand_id": "x"}, "PATCH /inboxes/{id}": lambda: {"name": "Site"}, "PUT /tags/{name}": lambda: {},
     "POST /teams": lambda: {"name": f"Team {next(_numbers)}"}, "PATCH /teams/{id}": lambda: {"name": "Returns"},
+    "POST /roles": lambda: {"name": f"Role {next(_numbers)}", "permissions": []},
 }
 
 

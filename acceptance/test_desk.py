@@ -455,6 +455,47 @@ def test_administration(shop, people):
     expect(karim.page.locator(".admin nav a")).to_have_text(["Réponses types"])
 
 
+def test_roles_and_brands_of_agents(shop, people):
+    """The owner makes a role, gives it, and limits a colleague to one brand: her console shows that at once."""
+    other = shop.anna.desk("POST", "/brands", {"name": "Zephyr"}, expect=201)
+    shop.anna.desk("POST", "/inboxes", {"name": "Quai", "key": "quai", "brand_id": other["id"]}, expect=201)
+    karim = console(people, shop, "karim")
+    desk = console(people, shop)
+    page = desk.page
+    page.get_by_role("link", name="Administration").click()
+    page.get_by_role("link", name="Rôles").click()
+    page.get_by_role("link", name="Propriétaire").click()
+    expect(page.locator(".edit")).to_contain_text("Les rôles intégrés restent tels quels")
+    page.get_by_role("button", name="Nouveau rôle").click()
+    page.get_by_label("Nom", exact=True).fill("Chef d’équipe")
+    page.get_by_label("Répondre, annoter, étiqueter et résoudre").uncheck()
+    page.get_by_label("Confier les conversations à tous, même celles des collègues").check()
+    expect(page.get_by_label("Répondre, annoter, étiqueter et résoudre")).to_be_checked()
+    expect(page.get_by_label("Répondre, annoter, étiqueter et résoudre")).to_be_disabled()
+    page.get_by_label("Créer et modifier les rôles").check()
+    page.locator(".edit").get_by_role("button", name="Créer").click()
+    expect(page.locator(".items")).to_contain_text("Chef d’équipe")
+    accessible(page)
+    shot(page, "desk-admin-role")
+    page.get_by_role("link", name="Conseillers").click()
+    page.locator(".items").get_by_role("link", name="Karim").click()
+    page.get_by_label("Rôle", exact=True).select_option(label="Chef d’équipe")
+    page.get_by_text("Travaille pour toutes les marques").click()
+    page.get_by_role("group", name="Marques").get_by_label("Maison Lumen").uncheck()
+    page.get_by_role("group", name="Boîtes").get_by_label("Quai").check()
+    expect(page.get_by_role("group", name="Boîtes").get_by_label("Site")).to_have_count(0)
+    page.locator(".edit").get_by_role("button", name="Enregistrer").click()
+    expect(page.locator(".edit > .bar")).to_contain_text("Enregistré.")
+    accessible(page)
+    shot(page, "desk-admin-agent-brands")
+    saved = next(a for a in shop.anna.desk("GET", "/agents")["items"] if a["name"] == "Karim")
+    assert (saved["brands"], len(saved["inboxes"])) == ([other["id"]], 1)
+    expect(karim.page.locator(".rail")).to_contain_text("Zephyr")
+    expect(karim.page.locator(".rail")).not_to_contain_text("Maison Lumen")
+    karim.page.get_by_role("link", name="Administration").click()
+    expect(karim.page.locator(".admin nav a")).to_have_text(["Rôles"])
+
+
 def test_a_phone_shows_one_pane(shop, people):
     shop.visitor("Julie Martin").write("Bonjour")
     desk = console(people, shop, device="phone")
@@ -589,7 +630,7 @@ def test_everybody_can_use_it(shop, people, lang, dark):
     expect(page.locator("dialog.preferences")).to_be_visible()
     accessible(page)
     page.keyboard.press("Escape")
-    for part in ("brands", "inboxes", "agents", "canned", "tags"):
+    for part in ("brands", "inboxes", "agents", "roles", "canned", "tags"):
         page.goto(f"{shop.server.base}/desk#/admin/{part}")
         expect(page.locator(f".admin nav a[aria-current=page][href='#/admin/{part}']")).to_be_visible()
         if part != "tags":

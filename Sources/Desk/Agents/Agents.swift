@@ -4,7 +4,8 @@ import Store
 
 /// People who answer. An agent is a Matrix user with a role; the customer sees only the public name and picture.
 ///
-/// Invariants: there is always an active owner once there was one; only an owner makes owners; the effective availability is
+/// Invariants: he is a member of inboxes of his brands only; there is always an active owner once there was one; only an owner makes owners;
+/// the effective availability is
 /// the wanted one while the agent's console is alive, else offline. Who is away keeps his customers; who is away and
 /// reassigning, or offline, gives those back who wait for him, now and when they write again.
 struct Agent: Sendable, Hashable {
@@ -23,25 +24,33 @@ struct Agent: Sendable, Hashable {
     var lastSeenAt: Int64?
     var lastTurn: Int64
     var createdAt: Int64
+    /// Inboxes that he is a member of.
     var inboxes: [String]
     var load: Int64
     var skills: [String] = []
     var teams: [String] = []
+    /// The brands that he is limited to; nil: none, he may be put into inboxes of every brand.
+    var brands: [String]?
+    var brandOfInbox: [String: String] = [:]
+    /// The inboxes whose conversations he sees; nil: all.
+    var visible: Set<String>? = []
 
     /// For endpoints without sign-in.
     static let nobody = Agent(id: "", name: "", publicName: "", email: nil, role: .agent, picture: nil, pictureMXC: nil, wanted: .offline, availability: .offline,
-                              capacity: 0, languages: [], isActive: false, lastSeenAt: nil, lastTurn: 0, createdAt: 0, inboxes: [], load: 0)
+                              capacity: 0, languages: [], isActive: false, lastSeenAt: nil, lastTurn: 0, createdAt: 0, inboxes: [], load: 0, brands: [])
 
-    var json: JSON {
-        ["id": .string(id), "name": .string(name), "public_name": .string(publicName), "email": .of(email), "role": .string(role.rawValue),
+    /// As a colleague sees him: of brands and inboxes those only that he knows himself.
+    func json(for viewer: Agent) -> JSON {
+        let shown = inboxes.filter { viewer.id == id || brandOfInbox[$0].map(viewer.knows(brand:)) ?? false }
+        let seen = viewer.visible.map { visible?.intersection($0) ?? $0 } ?? visible
+        return ["id": .string(id), "name": .string(name), "public_name": .string(publicName), "email": .of(email), "role": .string(role.rawValue),
          "picture": .of(Pictures.path(picture)), "availability": .string(availability.rawValue), "wanted_availability": .string(wanted.rawValue),
-         "capacity": .int(capacity), "load": .int(load), "languages": .of(languages), "skills": .of(skills), "inboxes": .of(inboxes), "teams": .of(teams), "active": .bool(isActive),
+         "capacity": .int(capacity), "load": .int(load), "languages": .of(languages), "skills": .of(skills), "inboxes": .of(shown), "teams": .of(teams),
+         "brands": brands.map { JSON.of($0.filter(viewer.knows(brand:))) } ?? .null, "sees": seen.map { .of($0.sorted()) } ?? .null,
+         "active": .bool(isActive),
          "last_seen_at": .of(lastSeenAt), "created_at": .int(createdAt)]
     }
     var ref: JSON { ["id": .string(id), "name": .string(publicName), "picture": .of(Pictures.path(picture))] }
-    /// Sees conversations of every inbox.
-    var seesAll: Bool { role.may(.conversationsAll) }
-    func sees(inbox: String) -> Bool { seesAll || inboxes.contains(inbox) }
 }
 
 enum Agents {
@@ -69,35 +78,42 @@ enum Agents {
         var id: String, name: String, publicName: String, email: String?, role: Role
         var languages: [String], capacity: Int64, inboxes: [String]
         var skills: [String] = [], teams: [String] = []
+        var brands: [String]?
     }
     static func add(_ unit: Unit, _ new: New) throws -> Agent {
         guard try load(unit.tx, new.id) == nil else {
             throw DeskError(.conflict, en: "This account is an agent already.", fr: "Ce compte est déjà celui d’un agent.")
         }
         try unit.tx.run("""
-            INSERT INTO desk_agent(id, name, public_name, email, role, wanted, availability, capacity, languages, skills, active, last_turn, created_at)
-            VALUES (?, ?, ?, ?, ?, 'online', 'offline', ?, ?, ?, 1, 0, ?)
-            """, new.id, new.name, new.publicName, new.email, new.role.rawValue, new.capacity, TextList.encode(new.languages), TextList.encode(new.skills), unit.now)
+            INSERT INTO desk_agent(id, name, public_name, email, role, role_id, wanted, availability, capacity, languages, skills, active, last_turn, created_at, brands)
+            VALUES (?, ?, ?, ?, ?, ?, 'online', 'offline', ?, ?, ?, 1, 0, ?, ?)
+            """, new.id, new.name, new.publicName, new.email, base(new.role), own(new.role), new.capacity, TextList.encode(new.languages), TextList.encode(new.skills), unit.now,
+            new.brands.map(TextList.encode))
         try setInboxes(unit, agent: new.id, to: new.inboxes)
         try setTeams(unit, agent: new.id, to: new.teams)
         return try changed(unit, new.id)
     }
     static func save(_ unit: Unit, _ agent: Agent) throws -> Agent {
         try unit.tx.run("""
-            UPDATE desk_agent SET name = ?, public_name = ?, email = ?, role = ?, picture = ?, picture_mxc = ?, wanted = ?, availability = ?,
-              capacity = ?, languages = ?, active = ?, last_seen_at = ?, last_turn = ?, skills = ?, reassigning = ? WHERE id = ?
-            """, agent.name, agent.publicName, agent.email, agent.role.rawValue, agent.picture, agent.pictureMXC, agent.wanted.stored,
+            UPDATE desk_agent SET name = ?, public_name = ?, email = ?, role = ?, role_id = ?, picture = ?, picture_mxc = ?, wanted = ?, availability = ?,
+              capacity = ?, languages = ?, active = ?, last_seen_at = ?, last_turn = ?, skills = ?, reassigning = ?, brands = ? WHERE id = ?
+            """, agent.name, agent.publicName, agent.email, base(agent.role), own(agent.role), agent.picture, agent.pictureMXC, agent.wanted.stored,
             agent.availability.stored, agent.capacity, TextList.encode(agent.languages), agent.isActive, agent.lastSeenAt, agent.lastTurn,
-            TextList.encode(agent.skills), agent.wanted == .awayReassigning, agent.id)
+            TextList.encode(agent.skills), agent.wanted == .awayReassigning, agent.brands.map(TextList.encode), agent.id)
         if agent.role != .owner || !agent.isActive, try !unit.tx.exists("SELECT 1 FROM desk_agent WHERE role = 'owner' AND active = 1") {
             throw DeskError(.conflict, en: "The desk needs at least one active owner.", fr: "Le comptoir a besoin d’au moins un propriétaire actif.")
         }
         return try changed(unit, agent.id)
     }
-    static func setInboxes(_ unit: Unit, agent: String, to inboxes: [String]) throws {
+    /// A role that was made here stands in a column of its own, beside the least of the built-in ones.
+    private static func base(_ role: Role) -> String { role.name == nil ? role.rawValue : Role.agent.rawValue }
+    private static func own(_ role: Role) -> String? { role.name == nil ? nil : role.rawValue }
+
+    /// He is a member of these and no other inboxes; `brands`: those that he is limited to.
+    static func setInboxes(_ unit: Unit, agent: String, to inboxes: [String], brands: [String]? = nil) throws {
         try unit.tx.run("DELETE FROM desk_inbox_member WHERE agent_id = ?", agent)
         for inbox in inboxes {
-            guard try unit.tx.exists("SELECT 1 FROM desk_inbox WHERE id = ?", inbox) else {
+            guard let brand = try unit.tx.first("SELECT brand_id FROM desk_inbox WHERE id = ?", inbox, row: { $0.text(0) }), brands?.contains(brand) ?? true else {
                 throw DeskError.invalid("inboxes", en: "There is no inbox “\(inbox)”.", fr: "Il n’y a pas de boîte « \(inbox) ».")
             }
             try unit.tx.run("INSERT INTO desk_inbox_member(inbox_id, agent_id) VALUES (?, ?)", inbox, agent)
@@ -114,6 +130,22 @@ enum Agents {
             try unit.tx.run("INSERT INTO desk_team_member(team_id, agent_id) VALUES (?, ?)", team, agent)
         }
         try unit.tell(.settingsUpdated, ref: "teams")
+    }
+    /// He may no longer see some of what he saw, or is switched off: his conversations there go back to the queue, and he leaves their rooms, so that
+    /// his Matrix apps show them no longer either.
+    static func loseSight(_ unit: Unit, _ id: String) throws {
+        guard let agent = try load(unit.tx, id) else { return }
+        func isOut(_ inbox: String) -> Bool { !agent.isActive || !agent.sees(inbox: inbox) }
+        let his = try unit.tx.all("SELECT id, inbox_id FROM desk_conversation WHERE assignee_id = ? AND status <> 'resolved' ORDER BY queue_key, number", id) { ($0.text(0), $0.text(1)) }
+        for (conversation, inbox) in his where isOut(inbox) {
+            guard let it = try Conversations.load(unit.tx, conversation) else { continue }
+            try Conversations.assign(unit.acting(as: .system), it, to: nil, how: .requeuedOffline)
+        }
+        for room in try unit.c.ports.timelines.joinedRooms(unit.tx, user: UserID(trusted: id)) {
+            guard let place = unit.live.place(ofRoom: room.rawValue), isOut(place.inbox), var it = try Conversations.load(unit.tx, place.conversation) else { continue }
+            try Conversations.leave(unit, &it, id)
+            try unit.tx.run("UPDATE desk_conversation SET joined_agent = NULL WHERE id = ? AND joined_agent = ?", it.id, id)
+        }
     }
     /// Something visible of an agent is different now: tell the stream, and remember his public name.
     @discardableResult
@@ -164,30 +196,55 @@ enum Agents {
     private static let columns = """
         a.id, a.name, a.public_name, a.email, a.role, a.picture, a.picture_mxc, a.wanted, a.availability, a.capacity, a.languages, a.active,
         a.last_seen_at, a.last_turn, a.created_at, a.skills, a.reassigning,
-        (SELECT COUNT(*) FROM desk_conversation c WHERE c.assignee_id = a.id AND c.status = 'open')
+        (SELECT COUNT(*) FROM desk_conversation c WHERE c.assignee_id = a.id AND c.status = 'open'), a.brands, a.role_id,
+        (SELECT r.name FROM desk_role r WHERE r.id = a.role_id), (SELECT r.permissions FROM desk_role r WHERE r.id = a.role_id)
         """
     private static func agent(_ row: Row) -> Agent {
-        Agent(id: row.text(0), name: row.text(1), publicName: row.text(2), email: row.textOrNil(3), role: Role(rawValue: row.text(4)) ?? .agent,
-              picture: row.textOrNil(5), pictureMXC: row.textOrNil(6), wanted: Availability(stored: row.text(7), isReassigning: row.bool(16)),
-              availability: Availability(stored: row.text(8), isReassigning: row.bool(16)), capacity: row.int(9), languages: TextList.decode(row.text(10)),
-              isActive: row.bool(11), lastSeenAt: row.intOrNil(12), lastTurn: row.int(13), createdAt: row.int(14), inboxes: [], load: row.int(17), skills: TextList.decode(row.text(15)))
+        let own = row.textOrNil(19).map { Roles.role(id: $0, name: row.text(20), row.text(21)) }
+        let role = own ?? Role.builtIn.first { $0.rawValue == row.text(4) } ?? .agent
+        return Agent(id: row.text(0), name: row.text(1), publicName: row.text(2), email: row.textOrNil(3), role: role,
+                     picture: row.textOrNil(5), pictureMXC: row.textOrNil(6), wanted: Availability(stored: row.text(7), isReassigning: row.bool(16)),
+                     availability: Availability(stored: row.text(8), isReassigning: row.bool(16)), capacity: row.int(9), languages: TextList.decode(row.text(10)),
+                     isActive: row.bool(11), lastSeenAt: row.intOrNil(12), lastTurn: row.int(13), createdAt: row.int(14), inboxes: [], load: row.int(17), skills: TextList.decode(row.text(15)),
+                     brands: role == .owner ? nil : row.textOrNil(18).map(TextList.decode))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Agent? {
         guard var agent = try tx.first("SELECT \(columns) FROM desk_agent a WHERE a.id = ?", id, row: agent) else { return nil }
-        try tx.each("SELECT 0, inbox_id FROM desk_inbox_member WHERE agent_id = ? UNION ALL SELECT 1, team_id FROM desk_team_member WHERE agent_id = ? ORDER BY 2", id, id) {
-            if $0.int(0) == 0 { agent.inboxes.append($0.text(1)) } else { agent.teams.append($0.text(1)) }
+        var inboxes: [(id: String, brand: String)] = []
+        try tx.each("""
+            SELECT 0, m.inbox_id, i.brand_id FROM desk_inbox_member m JOIN desk_inbox i ON i.id = m.inbox_id WHERE m.agent_id = ?
+            UNION ALL SELECT 1, team_id, '' FROM desk_team_member WHERE agent_id = ? ORDER BY 2
+            """, id, id) {
+            if $0.int(0) == 0 { inboxes.append(($0.text(1), $0.text(2))) } else { agent.teams.append($0.text(1)) }
         }
+        try complete(&agent, tx, inboxes)
         return agent
+    }
+    private static func complete(_ agent: inout Agent, _ tx: ReadTx, _ inboxes: [(id: String, brand: String)]) throws {
+        agent.inboxes = inboxes.map(\.id)
+        agent.brandOfInbox = Dictionary(uniqueKeysWithValues: inboxes.map { ($0.id, $0.brand) })
+        if !agent.role.may(.conversationsRead) {
+            agent.visible = []
+        } else if !agent.role.may(.conversationsAll) {
+            agent.visible = Set(agent.inboxes)
+        } else if let brands = agent.brands {
+            agent.visible = Set(try tx.all("SELECT id, brand_id FROM desk_inbox") { ($0.text(0), $0.text(1)) }.filter { brands.contains($0.1) }.map(\.0))
+        } else {
+            agent.visible = nil
+        }
     }
     static func all(_ tx: ReadTx) throws -> [Agent] {
         var agents = try tx.all("SELECT \(columns) FROM desk_agent a ORDER BY a.created_at, a.id", row: agent)
-        var inboxes: [String: [String]] = [:], teams: [String: [String]] = [:]
-        try tx.each("SELECT 0, agent_id, inbox_id FROM desk_inbox_member UNION ALL SELECT 1, agent_id, team_id FROM desk_team_member ORDER BY 3") { row in
-            if row.int(0) == 0 { inboxes[row.text(1), default: []].append(row.text(2)) } else { teams[row.text(1), default: []].append(row.text(2)) }
+        var inboxes: [String: [(id: String, brand: String)]] = [:], teams: [String: [String]] = [:]
+        try tx.each("""
+            SELECT 0, m.agent_id, m.inbox_id, i.brand_id FROM desk_inbox_member m JOIN desk_inbox i ON i.id = m.inbox_id
+            UNION ALL SELECT 1, agent_id, team_id, '' FROM desk_team_member ORDER BY 3
+            """) { row in
+            if row.int(0) == 0 { inboxes[row.text(1), default: []].append((row.text(2), row.text(3))) } else { teams[row.text(1), default: []].append(row.text(2)) }
         }
         for index in agents.indices {
-            agents[index].inboxes = inboxes[agents[index].id] ?? []
             agents[index].teams = teams[agents[index].id] ?? []
+            try complete(&agents[index], tx, inboxes[agents[index].id] ?? [])
         }
         return agents
     }

@@ -99,5 +99,11 @@ extension Desk {
         CREATE INDEX desk_conversation_served ON desk_conversation(status, assignee_id, joined_agent, waiting_since, declined_by)
           WHERE status = 'open' AND assignee_id IS NOT NULL
         """),
+        Migration(97, "desk roles and brands kept apart", """
+        CREATE TABLE desk_role(id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, permissions TEXT NOT NULL, created_at INTEGER NOT NULL);
+        ALTER TABLE desk_agent ADD COLUMN role_id TEXT;
+        ALTER TABLE desk_agent ADD COLUMN brands TEXT;
+        ALTER TABLE desk_canned ADD COLUMN brand_id TEXT
+        """),
     ]
 }

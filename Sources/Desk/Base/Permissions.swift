@@ -1,16 +1,25 @@
-/// What an agent is allowed to do. The one table: every route names a permission, and `DeskRoute` asks here.
-package enum Role: String, Sendable, Hashable, CaseIterable {
-    case owner, admin, supervisor, agent
+package import Store
 
-    /// Higher may do more.
-    var rank: Int {
-        switch self {
-        case .owner: 4
-        case .admin: 3
-        case .supervisor: 2
-        case .agent: 1
-        }
+/// Who may do what at the desk, in one place. A route names a permission and `DeskRoute` asks here; what a person sees of brands, inboxes,
+/// conversations, contacts and colleagues is `Agent`'s extension below, and nothing else decides it.
+package struct Role: Sendable, Hashable {
+    /// "owner", "admin", "supervisor", "agent", or the id of one that was made here.
+    package let rawValue: String
+    /// Of a role that was made here; the built-in ones have names in both languages.
+    package let name: String?
+    package let permissions: Set<Permission>
+
+    package init(_ id: String, name: String? = nil, _ permissions: Set<Permission>) {
+        rawValue = id; self.name = name
+        self.permissions = Permission.whole(permissions)
     }
+    package func may(_ permission: Permission) -> Bool { permissions.contains(permission) }
+
+    package static let agent = Role("agent", [.conversationsWrite, .contactsWrite, .cannedUse])
+    package static let supervisor = Role("supervisor", Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .agentsAvailability, .cannedTeam, .viewsTeam, .tagsManage, .notesModerate]))
+    package static let admin = Role("admin", Set(Permission.allCases))
+    package static let owner = Role("owner", Set(Permission.allCases))
+    package static let builtIn = [owner, admin, supervisor, agent]
 }
 
 package enum Permission: String, Sendable, Hashable, CaseIterable {
@@ -34,16 +43,83 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case viewsTeam = "views.team"
     case tagsManage = "tags.manage"
     case notesModerate = "notes.moderate"
-}
+    case rolesManage = "roles.manage"
 
-extension Role {
-    package var permissions: Set<Permission> {
+    /// What whoever has this one has too.
+    private var implied: Set<Permission> {
         switch self {
-        case .agent: [.deskUse, .conversationsRead, .conversationsWrite, .contactsRead, .contactsWrite, .agentsRead, .settingsRead, .cannedUse]
-        case .supervisor:
-            Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .agentsAvailability, .cannedTeam, .viewsTeam, .tagsManage, .notesModerate])
-        case .admin, .owner: Set(Permission.allCases)
+        case .deskUse: [.agentsRead, .settingsRead]
+        // Conversations show their customers.
+        case .conversationsRead: [.contactsRead]
+        case .conversationsWrite, .conversationsAll, .notesModerate: [.conversationsRead]
+        case .conversationsAssign: [.conversationsWrite]
+        case .contactsWrite: [.contactsRead]
+        case .cannedTeam: [.cannedUse]
+        case .viewsTeam: [.conversationsRead]
+        case .agentsManage: [.agentsAvailability]
+        default: []
         }
     }
-    package func may(_ permission: Permission) -> Bool { permissions.contains(permission) }
+    /// With all that follows; everyone may use the desk.
+    package static func whole(_ some: Set<Permission>) -> Set<Permission> {
+        var all: Set<Permission> = [], open = Array(some.union([.deskUse]))
+        while let next = open.popLast() {
+            if all.insert(next).inserted { open += next.implied }
+        }
+        return all
+    }
+}
+
+extension Agent {
+    /// Has more to do than to answer in the inboxes that he is a member of.
+    private var isBroad: Bool { role.may(.conversationsAll) || role.may(.settingsManage) || role.may(.agentsManage) || role.may(.rolesManage) }
+    /// The brands of which he knows that they exist; nil: every one. Somebody without limits who only answers knows the brands of his inboxes.
+    var knownBrands: Set<String>? {
+        if let brands { return Set(brands) }
+        return isBroad ? nil : Set(brandOfInbox.values)
+    }
+    /// What two who see the same have in common.
+    var scope: String { [knownBrands, visible].map { $0?.sorted().joined(separator: " ") ?? "*" }.joined(separator: "|") }
+
+    /// Conversations: of every inbox.
+    var seesAll: Bool { visible == nil }
+    func sees(inbox: String) -> Bool { visible?.contains(inbox) ?? true }
+    /// Settings, and what belongs to a brand.
+    func knows(brand: String) -> Bool { knownBrands?.contains(brand) ?? true }
+    func knows(_ inbox: Inbox) -> Bool { knows(brand: inbox.brandID) && (isBroad || inboxes.contains(inbox.id)) }
+    /// Colleagues: those of a brand that both know, and those who know every brand.
+    func knows(_ other: Agent) -> Bool {
+        guard let mine = knownBrands, other.id != id, let theirs = other.knownBrands else { return true }
+        return !mine.isDisjoint(with: theirs)
+    }
+    /// What is the whole server's (roles, tags, new brands) is for those who are limited to no brand.
+    var isUnlimited: Bool { brands == nil }
+    func checkUnlimited() throws(DeskError) {
+        guard isUnlimited else {
+            throw DeskError(.forbidden, en: "This belongs to every brand of the server; you are limited to some.", fr: "Ceci concerne toutes les marques du serveur ; vous êtes limité à certaines.")
+        }
+    }
+    /// Nobody gives what he has not, and only an owner makes owners.
+    func mayGive(_ other: Role) -> Bool { (other != .owner || role == .owner) && other.permissions.isSubset(of: role.permissions) }
+    /// Works for no brand that is not one's own.
+    func works(with other: Agent) -> Bool { brands.map { mine in other.brands.map { Set($0).isSubset(of: mine) } ?? false } ?? true }
+    /// Name, role, capacity, switching off: what holds in every brand of the other.
+    func mayManage(_ other: Agent) -> Bool {
+        mayGive(other.role) && works(with: other)
+    }
+
+    /// The rows of a query that are his, by the column that holds the inbox.
+    func rows(inbox column: String) -> (sql: String, binds: [any Bindable & Sendable]) { Self.rows(column, visible) }
+    /// The contacts that are his: of those brands whose conversations he all sees, and those who have written to one of his inboxes.
+    func rows(contact: String) -> (sql: String, binds: [any Bindable & Sendable]) {
+        if seesAll { return ("1 = 1", []) }
+        if role.may(.conversationsAll) { return Self.rows(contact + ".brand_id", Set(brands ?? [])) }
+        let some = Self.rows("vc.inbox_id", role.may(.conversationsRead) ? visible : Set(inboxes))
+        return ("EXISTS (SELECT 1 FROM desk_conversation vc WHERE vc.contact_id = \(contact).id AND \(some.sql))", some.binds)
+    }
+    private static func rows(_ column: String, _ ids: Set<String>?) -> (sql: String, binds: [any Bindable & Sendable]) {
+        guard let ids else { return ("1 = 1", []) }
+        guard !ids.isEmpty else { return ("1 = 0", []) }
+        return (column + " IN (" + Array(repeating: "?", count: ids.count).joined(separator: ", ") + ")", ids.sorted())
+    }
 }

@@ -67,20 +67,23 @@ enum Brands {
     // MARK: routes
 
     static let routes: [DeskRoute] = [
-        DeskRoute(.get, "/brands", .settingsRead) { call in .json(["items": .array(try await call.read { try all($0.tx).map(\.json) })]) },
+        DeskRoute(.get, "/brands", .settingsRead) { call in
+            .json(["items": .array(try await call.read { try all($0.tx).filter { call.me.knows(brand: $0.id) }.map(\.json) })])
+        },
         DeskRoute(.get, "/brands/{id}", .settingsRead) { call in
             let id = try call.param("id")
-            guard let brand = try await call.read({ try load($0.tx, id) }) else { throw DeskError.notFound }
+            guard call.me.knows(brand: id), let brand = try await call.read({ try load($0.tx, id) }) else { throw DeskError.notFound }
             return .json(brand.json)
         },
         DeskRoute(.post, "/brands", .settingsManage) { call in
             let input = try Input(call, isNew: true)
+            try call.me.checkUnlimited()
             return .json(try await call.write { try add($0, name: input.name.required(""), website: input.website.applied(to: nil), colours: input.colours, texts: input.texts).json }, status: 201)
         },
         DeskRoute(.patch, "/brands/{id}", .settingsManage) { call in
             let id = try call.param("id"), input = try Input(call, isNew: false)
             return .json(try await call.write { unit in
-                guard var brand = try load(unit.tx, id) else { throw DeskError.notFound }
+                guard call.me.knows(brand: id), var brand = try load(unit.tx, id) else { throw DeskError.notFound }
                 brand.name = input.name.required(brand.name)
                 brand.website = input.website.applied(to: brand.website)
                 brand.colour = input.colours[0] ?? brand.colour
@@ -94,6 +97,7 @@ enum Brands {
         },
         DeskRoute(.delete, "/brands/{id}", .settingsManage) { call in
             let id = try call.param("id")
+            try call.me.checkUnlimited()
             try await call.write { unit in
                 guard let brand = try load(unit.tx, id) else { throw DeskError.notFound }
                 guard try !unit.tx.exists("SELECT 1 FROM desk_inbox WHERE brand_id = ?", id), try !unit.tx.exists("SELECT 1 FROM desk_contact WHERE brand_id = ?", id) else {
@@ -108,7 +112,7 @@ enum Brands {
         DeskRoute(.put, "/brands/{id}/logo", .settingsManage, limit: .media, bodyBytes: Pictures.largest) { call in
             let id = try call.param("id"), type = try Pictures.check(call.request.body)
             return .json(try await call.write { unit in
-                guard var brand = try load(unit.tx, id) else { throw DeskError.notFound }
+                guard call.me.knows(brand: id), var brand = try load(unit.tx, id) else { throw DeskError.notFound }
                 let old = brand.logo
                 brand.logo = try Pictures.add(unit, bytes: call.request.body, type: type)
                 try save(unit, brand)
@@ -119,7 +123,7 @@ enum Brands {
         DeskRoute(.delete, "/brands/{id}/logo", .settingsManage) { call in
             let id = try call.param("id")
             try await call.write { unit in
-                guard var brand = try load(unit.tx, id) else { throw DeskError.notFound }
+                guard call.me.knows(brand: id), var brand = try load(unit.tx, id) else { throw DeskError.notFound }
                 let old = brand.logo
                 brand.logo = nil
                 try save(unit, brand)

@@ -6,32 +6,50 @@ import Store
 struct Canned: Sendable, Hashable {
     enum Scope: String, Sendable, CaseIterable { case personal, team }
     var id: String, shortcut: String, title: String, language: String?, scope: Scope, owner: String?, body: String, updatedAt: Int64
+    /// Of a team's reply: nil for every brand.
+    var brand: String?
 
     var json: JSON {
         ["id": .string(id), "shortcut": .string(shortcut), "title": .string(title), "language": .of(language), "scope": .string(scope.rawValue),
-         "owner": .of(owner), "body": .string(body), "updated_at": .int(updatedAt)]
+         "owner": .of(owner), "brand_id": .of(brand), "body": .string(body), "updated_at": .int(updatedAt)]
     }
 }
 
 enum CannedReplies {
     static let longest = 4000
 
-    static func add(_ unit: Unit, shortcut: String, title: String, language: String?, scope: Canned.Scope, owner: String?, body: String) throws -> Canned {
-        let it = Canned(id: unit.newID("ca"), shortcut: shortcut, title: title, language: language, scope: scope, owner: owner, body: body, updatedAt: unit.now)
-        try unit.tx.run("INSERT INTO desk_canned(id, shortcut, title, language, scope, owner_id, body, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                        it.id, it.shortcut, it.title, it.language, it.scope.rawValue, it.owner, it.body, it.updatedAt)
+    static func add(_ unit: Unit, shortcut: String, title: String, language: String?, scope: Canned.Scope, owner: String?, brand: String? = nil, body: String) throws -> Canned {
+        let it = Canned(id: unit.newID("ca"), shortcut: shortcut, title: title, language: language, scope: scope, owner: owner, body: body, updatedAt: unit.now, brand: brand)
+        try unit.tx.run("INSERT INTO desk_canned(id, shortcut, title, language, scope, owner_id, body, updated_at, brand_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        it.id, it.shortcut, it.title, it.language, it.scope.rawValue, it.owner, it.body, it.updatedAt, it.brand)
         try unit.tell(.settingsUpdated, ref: "canned")
         return it
     }
-    private static let columns = "id, shortcut, title, language, scope, owner_id, body, updated_at"
+    private static let columns = "id, shortcut, title, language, scope, owner_id, body, updated_at, brand_id"
     private static func canned(_ row: Row) -> Canned {
         Canned(id: row.text(0), shortcut: row.text(1), title: row.text(2), language: row.textOrNil(3), scope: Canned.Scope(rawValue: row.text(4)) ?? .personal,
-               owner: row.textOrNil(5), body: row.text(6), updatedAt: row.int(7))
+               owner: row.textOrNil(5), body: row.text(6), updatedAt: row.int(7), brand: row.textOrNil(8))
     }
     /// The team's and one's own; others' personal ones do not exist for anyone else.
     private static func load(_ tx: ReadTx, _ id: String, for agent: Agent) throws -> Canned {
-        guard let it = try tx.first("SELECT \(columns) FROM desk_canned WHERE id = ?", id, row: canned), it.scope == .team || it.owner == agent.id else { throw DeskError.notFound }
+        guard let it = try tx.first("SELECT \(columns) FROM desk_canned WHERE id = ?", id, row: canned), isHis(it, agent) else { throw DeskError.notFound }
         return it
+    }
+    private static func isHis(_ it: Canned, _ agent: Agent) -> Bool { it.scope == .team ? it.brand.map(agent.knows(brand:)) ?? true : it.owner == agent.id }
+    /// A reply of every brand is written by those who are limited to none.
+    private static func brandToGive(_ unit: Unit, _ brand: String?, _ scope: Canned.Scope, _ agent: Agent) throws -> String? {
+        guard scope == .team else { return nil }
+        guard let brand else {
+            if let only = agent.brands?.first, agent.brands?.count == 1 { return only }
+            try agent.checkUnlimited()
+            return nil
+        }
+        guard agent.knows(brand: brand), try Brands.load(unit.tx, brand) != nil else { throw DeskError.invalid("brand_id", en: "There is no such brand.", fr: "Cette marque n’existe pas.") }
+        return brand
+    }
+    private static func mayChange(_ it: Canned, _ agent: Agent) throws(DeskError) {
+        try mayWrite(it.scope, agent)
+        if it.scope == .team, it.brand == nil { try agent.checkUnlimited() }
     }
     private static func mayWrite(_ scope: Canned.Scope, _ agent: Agent) throws(DeskError) {
         guard scope == .personal || agent.role.may(.cannedTeam) else {
@@ -58,20 +76,20 @@ enum CannedReplies {
             return .json(["items": .array(try await call.read { reader in
                 try reader.tx.all("SELECT \(columns) FROM desk_canned WHERE scope = 'team' OR owner_id = ? ORDER BY shortcut, id LIMIT 2000", call.me.id, row: canned)
                     .filter { it in
-                        (language == nil || it.language == nil || it.language == language) && (q.map { Words.folded(it.shortcut + " " + it.title + " " + it.body).contains($0) } ?? true)
+                        isHis(it, call.me) && (language == nil || it.language == nil || it.language == language) && (q.map { Words.folded(it.shortcut + " " + it.title + " " + it.body).contains($0) } ?? true)
                     }.map(\.json)
             })])
         },
         DeskRoute(.post, "/canned", .cannedUse) { call in
             var fields = try call.fields()
             let shortcut = fields.text("shortcut", max: 40, required: true), title = fields.text("title", max: 120), language = fields.language("language")
-            let scope: Canned.Scope = fields.choice("scope") ?? .personal, body = fields.text("body", max: longest, required: true, lines: true)
+            let scope: Canned.Scope = fields.choice("scope") ?? .personal, brand = fields.text("brand_id", max: 40), body = fields.text("body", max: longest, required: true, lines: true)
             check(template: body, &fields)
             try fields.check()
             try mayWrite(scope, call.me)
             let name = try Fields.must(shortcut, "shortcut"), text = try Fields.must(body, "body")
             return .json(try await call.write {
-                try add($0, shortcut: name, title: title ?? name, language: language, scope: scope, owner: scope == .personal ? call.me.id : nil, body: text).json
+                try add($0, shortcut: name, title: title ?? name, language: language, scope: scope, owner: scope == .personal ? call.me.id : nil, brand: try brandToGive($0, brand, scope, call.me), body: text).json
             }, status: 201)
         },
         DeskRoute(.patch, "/canned/{id}", .cannedUse) { call in
@@ -79,21 +97,24 @@ enum CannedReplies {
             var fields = try call.fields()
             let shortcut = fields.requiredChange("shortcut", max: 40), title = fields.requiredChange("title", max: 120), body = fields.text("body", max: longest, required: fields.has("body"), lines: true)
             let language: Fields.Change<String> = fields.has("language") ? .set(fields.language("language")) : .keep, scope: Canned.Scope? = fields.choice("scope")
+            let brand = fields.text("brand_id", max: 40), changesBrand = fields.has("brand_id")
             check(template: body, &fields)
             try fields.check()
             return .json(try await call.write { unit in
                 var it = try load(unit.tx, id, for: call.me)
-                try mayWrite(it.scope, call.me)
+                try mayChange(it, call.me)
                 if let scope { try mayWrite(scope, call.me) }
+                if changesBrand || scope == .team && it.scope != .team { it.brand = try brandToGive(unit, brand, scope ?? it.scope, call.me) }
                 it.shortcut = shortcut.required(it.shortcut)
                 it.title = title.required(it.title)
                 it.language = language.applied(to: it.language)
                 it.body = body ?? it.body
                 it.scope = scope ?? it.scope
                 it.owner = it.scope == .personal ? it.owner ?? call.me.id : nil
+                if it.scope == .personal { it.brand = nil }
                 it.updatedAt = unit.now
-                try unit.tx.run("UPDATE desk_canned SET shortcut = ?, title = ?, language = ?, scope = ?, owner_id = ?, body = ?, updated_at = ? WHERE id = ?",
-                                it.shortcut, it.title, it.language, it.scope.rawValue, it.owner, it.body, it.updatedAt, it.id)
+                try unit.tx.run("UPDATE desk_canned SET shortcut = ?, title = ?, language = ?, scope = ?, owner_id = ?, body = ?, updated_at = ?, brand_id = ? WHERE id = ?",
+                                it.shortcut, it.title, it.language, it.scope.rawValue, it.owner, it.body, it.updatedAt, it.brand, it.id)
                 try unit.tell(.settingsUpdated, ref: "canned")
                 return it.json
             })
@@ -101,7 +122,7 @@ enum CannedReplies {
         DeskRoute(.delete, "/canned/{id}", .cannedUse) { call in
             let id = try call.param("id")
             try await call.write { unit in
-                try mayWrite(try load(unit.tx, id, for: call.me).scope, call.me)
+                try mayChange(try load(unit.tx, id, for: call.me), call.me)
                 try unit.tx.run("DELETE FROM desk_canned WHERE id = ?", id)
                 try unit.tell(.settingsUpdated, ref: "canned")
             }

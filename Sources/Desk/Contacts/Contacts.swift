@@ -92,12 +92,11 @@ enum Contacts {
     static func users(_ tx: ReadTx, of contact: String) throws -> [UserID] {
         try tx.all("SELECT user_id FROM desk_contact_user WHERE contact_id = ? ORDER BY user_id", contact) { UserID(trusted: $0.text(0)) }
     }
-    /// An agent sees contacts who have written to one of his inboxes.
+    /// An agent sees contacts who have written to one of his inboxes; a supervisor those of his brands.
     static func isVisible(_ tx: ReadTx, _ id: String, to agent: Agent) throws -> Bool {
         if agent.seesAll { return true }
-        return try tx.exists("""
-            SELECT 1 FROM desk_conversation c JOIN desk_inbox_member m ON m.inbox_id = c.inbox_id WHERE c.contact_id = ? AND m.agent_id = ? LIMIT 1
-            """, id, agent.id)
+        let mine = agent.rows(contact: "k")
+        return try tx.first("SELECT 1 FROM desk_contact k WHERE k.id = ? AND \(mine.sql)", array: [id] + mine.binds) { _ in true } ?? false
     }
 
     // MARK: routes
@@ -113,9 +112,10 @@ enum Contacts {
             let id = try call.param("id"), limit = try call.limit(), cursor = try Cursor.of(call)
             return try await call.read { reader in
                 _ = try visible(try load(reader.tx, id), reader)
-                let rows = try reader.tx.all("SELECT id, number, inbox_id FROM desk_conversation WHERE contact_id = ? AND number < ? ORDER BY number DESC LIMIT ?",
-                                             id, cursor?.number ?? .max, limit + 1) { ($0.text(0), $0.int(1), $0.text(2)) }
-                let items = try rows.prefix(limit).filter { call.me.sees(inbox: $0.2) }.compactMap { try reader.conversation($0.0) }
+                let mine = call.me.rows(inbox: "inbox_id"), from: [any Bindable] = [id, cursor?.number ?? Int64.max]
+                let rows = try reader.tx.all("SELECT id, number FROM desk_conversation WHERE contact_id = ? AND number < ? AND \(mine.sql) ORDER BY number DESC LIMIT ?",
+                                             array: from + mine.binds + [limit + 1]) { ($0.text(0), $0.int(1)) }
+                let items = try rows.prefix(limit).compactMap { try reader.conversation($0.0) }
                 return .page(items, next: rows.count > limit ? Cursor(key: 0, number: rows[limit - 1].1).text : nil)
             }
         },
@@ -135,10 +135,9 @@ enum Contacts {
                 sql += " AND search LIKE ? ESCAPE '\\'"
                 binds.append("%" + Words.escaped(String(word)) + "%")
             }
-            if !call.me.seesAll {
-                sql += " AND EXISTS (SELECT 1 FROM desk_conversation c JOIN desk_inbox_member m ON m.inbox_id = c.inbox_id WHERE c.contact_id = desk_contact.id AND m.agent_id = ?)"
-                binds.append(call.me.id)
-            }
+            let mine = call.me.rows(contact: "desk_contact")
+            sql += " AND " + mine.sql
+            binds += mine.binds
             sql += " ORDER BY last_seen_at DESC, number DESC LIMIT ?"
             binds.append(limit + 1)
             let found = try reader.tx.all(sql, array: binds, row: contact)

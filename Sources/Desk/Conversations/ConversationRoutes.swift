@@ -258,13 +258,11 @@ extension Conversations {
         var sql = "1 = 1"
         var binds: [any Bindable & Sendable] = []
         init(visibleTo agent: Agent) {
-            if !agent.seesAll { add("c.inbox_id IN (SELECT inbox_id FROM desk_inbox_member WHERE agent_id = ?)", agent.id) }
+            let mine = agent.rows(inbox: "c.inbox_id")
+            add(mine.sql, array: mine.binds)
         }
+        mutating func add(_ condition: String, _ values: any Bindable & Sendable...) { add(condition, array: values) }
         mutating func add(_ condition: String, array values: [any Bindable & Sendable]) {
-            sql += " AND " + condition
-            binds += values
-        }
-        mutating func add(_ condition: String, _ values: any Bindable & Sendable...) {
             sql += " AND " + condition
             binds += values
         }

@@ -99,7 +99,7 @@ struct DeskObserver: RoomObserver {
         }
         let live = live
         tx.afterCommit {
-            live.send(DeskLive.Volatile(event: "read", key: "r" + it.id + author.id, inbox: it.inboxID, data: [
+            live.send(DeskLive.Volatile(event: "read", key: "r" + it.id + author.id, inboxes: [it.inboxID], data: [
                 "conversation_id": .string(it.id), "by": .string(author.kind), "agent": .of(author.isAgent ? author.id : nil),
                 "event_id": .string(event.rawValue), "at": .int(timestamp)]))
         }

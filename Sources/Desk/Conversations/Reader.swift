@@ -114,7 +114,8 @@ final class Reader {
                 "verified": .bool(contact.externalID != nil), "online": .bool(live.isContactOnline(id, now: c.clock.now))]
     }
     func contact(_ it: Contact) throws -> JSON {
-        let count = try tx.first("SELECT COUNT(*) FROM desk_conversation WHERE contact_id = ?", it.id) { $0.int(0) } ?? 0
+        let mine = viewer.rows(inbox: "inbox_id"), binds: [any Bindable] = [it.id]
+        let count = try tx.first("SELECT COUNT(*) FROM desk_conversation WHERE contact_id = ? AND " + mine.sql, array: binds + mine.binds) { $0.int(0) } ?? 0
         return ["id": .string(it.id), "name": .of(it.name), "display_name": .string(it.displayName(language)), "email": .of(it.email), "email_verified": .bool(it.emailVerified),
                 "phone": .of(it.phone), "company": .of(it.company), "location": .of(it.location), "language": .of(it.language), "external_id": .of(it.externalID),
                 "verified": .bool(it.externalID != nil), "notes": .string(it.notes), "attributes": .object(it.attributes), "picture": .of(Pictures.path(it.picture)),
@@ -183,9 +184,11 @@ enum Counts {
         var sql = """
             SELECT status, CASE WHEN assignee_id IS NULL THEN 0 WHEN assignee_id = ? THEN 1 ELSE 2 END AS whose, COUNT(*) FROM desk_conversation
             """
-        if !me.seesAll { sql += " WHERE inbox_id IN (SELECT inbox_id FROM desk_inbox_member WHERE agent_id = ?)" }
+        let his = me.rows(inbox: "inbox_id")
+        if !me.seesAll { sql += " WHERE " + his.sql }
         sql += " GROUP BY status, whose"
-        try reader.tx.each(sql, array: me.seesAll ? [me.id] : [me.id, me.id]) { row in
+        let binds: [any Bindable] = [me.id]
+        try reader.tx.each(sql, array: binds + his.binds) { row in
             let count = row.int(2)
             switch ConversationStatus(rawValue: row.text(0)) {
             case .open:
@@ -198,7 +201,10 @@ enum Counts {
             case nil: break
             }
         }
-        let mentions = try reader.tx.first("SELECT COUNT(*) FROM desk_mention WHERE agent_id = ? AND is_read = 0", me.id) { $0.int(0) } ?? 0
+        let seen = me.rows(inbox: "c.inbox_id")
+        let mentions = try reader.tx.first(me.seesAll ? "SELECT COUNT(*) FROM desk_mention WHERE agent_id = ? AND is_read = 0"
+            : "SELECT COUNT(*) FROM desk_mention m JOIN desk_conversation c ON c.id = m.conversation_id WHERE m.agent_id = ? AND m.is_read = 0 AND " + seen.sql,
+            array: binds + seen.binds) { $0.int(0) } ?? 0
         return ["mine": .int(mine), "unassigned": .int(unassigned), "all": .int(open), "pending": .int(pending), "snoozed": .int(snoozed),
                 "resolved": .int(resolved), "mentions": .int(mentions)]
     }

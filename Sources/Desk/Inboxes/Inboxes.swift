@@ -86,6 +86,15 @@ enum Inboxes {
         }
         for agent in Set(before).symmetricDifference(members) { try Agents.changed(unit, agent) }
     }
+    /// Members are people of the inbox's brand; whom the caller does not know does not exist.
+    private static func checkMembers(_ unit: Unit, _ inbox: Inbox, _ members: [String], by me: Agent) throws {
+        for id in members {
+            guard let agent = try Agents.load(unit.tx, id), me.knows(agent) else { throw DeskError.invalid("members", en: "“\(id)” is not an agent.", fr: "« \(id) » n’est pas un agent.") }
+            guard agent.brands?.contains(inbox.brandID) ?? true else {
+                throw DeskError.invalid("members", en: "\(agent.publicName) does not work for this brand.", fr: "\(agent.publicName) ne travaille pas pour cette marque.")
+            }
+        }
+    }
     static func newSecret(_ unit: Unit) -> String { unit.c.entropy.token(43) }
 
     private static let columns = """
@@ -121,11 +130,11 @@ enum Inboxes {
 
     static let routes: [DeskRoute] = [
         DeskRoute(.get, "/inboxes", .settingsRead) { call in
-            .json(["items": .array(try await call.read { try all($0.tx).filter { call.me.sees(inbox: $0.id) }.map { $0.json(for: call.me) } })])
+            .json(["items": .array(try await call.read { try all($0.tx).filter { call.me.knows($0) }.map { $0.json(for: call.me) } })])
         },
         DeskRoute(.get, "/inboxes/{id}", .settingsRead) { call in
             let id = try call.param("id")
-            guard call.me.sees(inbox: id), let inbox = try await call.read({ try load($0.tx, id) }) else { throw DeskError.notFound }
+            guard let inbox = try await call.read({ try load($0.tx, id) }), call.me.knows(inbox) else { throw DeskError.notFound }
             return .json(inbox.json(for: call.me))
         },
         DeskRoute(.post, "/inboxes", .settingsManage) { call in
@@ -134,7 +143,9 @@ enum Inboxes {
                 var inbox = Inbox(id: "", key: input.key ?? unit.c.entropy.lowerToken(10), brandID: input.brand ?? "", name: "", channel: "web", languages: ["fr", "en"],
                                   defaultLanguage: "fr", assignment: .automatic, languageRule: .prefer, identity: .optional, identitySecret: newSecret(unit),
                                   allowedOrigins: [], reopenDays: 30, createdAt: 0, members: input.members ?? [])
+                guard call.me.knows(brand: inbox.brandID) else { throw DeskError.invalid("brand_id", en: "There is no such brand.", fr: "Cette marque n’existe pas.") }
                 try input.apply(to: &inbox)
+                try checkMembers(unit, inbox, inbox.members, by: call.me)
                 inbox = try add(unit, inbox)
                 return (try load(unit.tx, inbox.id) ?? inbox).json(for: call.me)
             }, status: 201)
@@ -142,11 +153,15 @@ enum Inboxes {
         DeskRoute(.patch, "/inboxes/{id}", .settingsManage) { call in
             let id = try call.param("id"), input = try Input(call, isNew: false)
             return .json(try await call.write { unit in
-                guard var inbox = try load(unit.tx, id) else { throw DeskError.notFound }
+                guard var inbox = try load(unit.tx, id), call.me.knows(inbox) else { throw DeskError.notFound }
                 try input.apply(to: &inbox)
                 if let key = input.key { inbox.key = key }
                 try save(unit, inbox)
-                if let members = input.members { try setMembers(unit, id, members) }
+                if let members = input.members {
+                    try checkMembers(unit, inbox, members, by: call.me)
+                    try setMembers(unit, id, members)
+                    for gone in Set(inbox.members).subtracting(members) { try Agents.loseSight(unit, gone) }
+                }
                 if let team = inbox.team, input.team.isChange { _ = try Teams.check(unit.tx, team, serves: id) }
                 try Dispatch.settle(unit)
                 return (try load(unit.tx, id) ?? inbox).json(for: call.me)
@@ -155,7 +170,7 @@ enum Inboxes {
         DeskRoute(.delete, "/inboxes/{id}", .settingsManage) { call in
             let id = try call.param("id")
             try await call.write { unit in
-                guard try load(unit.tx, id) != nil else { throw DeskError.notFound }
+                guard let inbox = try load(unit.tx, id), call.me.knows(inbox) else { throw DeskError.notFound }
                 guard try !unit.tx.exists("SELECT 1 FROM desk_conversation WHERE inbox_id = ?", id) else {
                     throw DeskError(.conflict, en: "This inbox has conversations.", fr: "Cette boîte contient des conversations.")
                 }
@@ -169,7 +184,7 @@ enum Inboxes {
         DeskRoute(.post, "/inboxes/{id}/identity-secret", .settingsManage) { call in
             let id = try call.param("id")
             return .json(try await call.write { unit in
-                guard var inbox = try load(unit.tx, id) else { throw DeskError.notFound }
+                guard var inbox = try load(unit.tx, id), call.me.knows(inbox) else { throw DeskError.notFound }
                 inbox.identitySecret = newSecret(unit)
                 try save(unit, inbox)
                 return ["identity_secret": .of(inbox.identitySecret)]

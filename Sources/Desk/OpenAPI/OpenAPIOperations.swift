@@ -27,6 +27,12 @@ extension OpenAPI {
         Operation(method: .put, path: "/agents/{id}/picture", id: "setAgentPicture", tag: "Agents", summary: "Set an agent's picture.", body: .image, answer: one("Picture")),
         Operation(method: .delete, path: "/agents/{id}/picture", id: "deleteAgentPicture", tag: "Agents", summary: "Remove an agent's picture.", answer: .empty),
 
+        Operation(method: .get, path: "/roles", id: "listRoles", tag: "Agents", summary: "Built-in roles and those made here, and all that can be permitted.",
+                  answer: .json(200, whole(["items": ["type": "array", "items": ref("Role")], "permissions": ["type": "array", "items": ref("Permission")]]))),
+        Operation(method: .post, path: "/roles", id: "createRole", tag: "Agents", summary: "Make a role that may not more than oneself.", body: .json(ref("RoleInput")), answer: one("Role", 201)),
+        Operation(method: .patch, path: "/roles/{id}", id: "updateRole", tag: "Agents", summary: "Change a role that was made here; it holds at once.", body: .json(ref("RoleInput")), answer: one("Role")),
+        Operation(method: .delete, path: "/roles/{id}", id: "deleteRole", tag: "Agents", summary: "Delete a role that nobody has.", answer: .empty),
+
         Operation(method: .get, path: "/brands", id: "listBrands", tag: "Brands", summary: "All brands.", answer: .json(200, list("Brand"))),
         Operation(method: .post, path: "/brands", id: "createBrand", tag: "Brands", summary: "Make a brand.", body: .json(ref("BrandInput")), answer: one("Brand", 201)),
         Operation(method: .get, path: "/brands/{id}", id: "getBrand", tag: "Brands", summary: "One brand.", answer: one("Brand")),

@@ -1,17 +1,23 @@
 import MatrixCore
 
 extension OpenAPI {
+    private static let role: JSON = ["type": "string", "description": "owner, admin, supervisor, agent, or the id of a role that was made here."]
+    private static let brands: JSON = ["type": ["array", "null"], "items": string, "description": "The brands that the agent is limited to; null: every brand."]
+    private static let sees: JSON = ["type": ["array", "null"], "items": string, "description": "The inboxes that I see and whose conversations the agent sees too; null: all."]
     static let schemas: JSONObject = [teamSchemas].reduce(into: core) { all, more in
         for (name, schema) in more { all[name] = schema }
     }
     private static let core: JSONObject = [
+        "Role": whole(["id": string, "name": string, "built_in": boolean, "permissions": ["type": "array", "items": oneOf(Permission.self)], "agents": integer]),
+        "Permission": whole(["id": oneOf(Permission.self), "name": string, "implies": ["type": "array", "items": oneOf(Permission.self)], "always": boolean]),
+        "RoleInput": object(["name": text(80), "permissions": ["type": "array", "items": oneOf(Permission.self)]]),
         "Problem": object(["type": string, "title": string, "status": integer, "detail": string, "code": oneOf(DeskError.Code.self), "retry_after_ms": integer,
                            "errors": ["type": "array", "items": whole(["field": string, "detail": string])],
                            "winner": ref("AgentRef"), "conversation": ref("Conversation"), "contact": ref("Contact")], required: ["type", "title", "status", "detail", "code"]),
         "AgentRef": whole(["id": string, "name": string, "picture": orNull("string")]),
-        "Agent": whole(["id": string, "name": string, "public_name": string, "email": orNull("string"), "role": oneOf(Role.self), "picture": orNull("string"),
+        "Agent": whole(["id": string, "name": string, "public_name": string, "email": orNull("string"), "role": role, "picture": orNull("string"),
                         "availability": oneOf(Availability.self), "wanted_availability": oneOf(Availability.self), "capacity": integer, "load": integer,
-                        "languages": strings, "skills": strings, "inboxes": strings, "teams": strings, "active": boolean, "last_seen_at": timeOrNull, "created_at": time]),
+                        "languages": strings, "skills": strings, "inboxes": strings, "teams": strings, "brands": brands, "sees": sees, "active": boolean, "last_seen_at": timeOrNull, "created_at": time]),
         "Brand": whole(["id": string, "name": string, "website": orNull("string"), "colour": string, "colour_dark": string, "on_colour": string, "on_colour_dark": string,
                         "logo": orNull("string"), "texts": ["type": "object", "additionalProperties": ref("BrandTexts")], "created_at": time]),
         "BrandTexts": object(["title": string, "greeting": string, "intro": string, "offline": string, "contact_form": string, "thanks": string]),
@@ -47,20 +53,20 @@ extension OpenAPI {
         "Me": whole(["agent": ref("Agent"), "permissions": ["type": "array", "items": oneOf(Permission.self)], "server_name": string, "position": integer,
                      "brands": ["type": "array", "items": ref("Brand")], "teams": ["type": "array", "items": ref("Team")], "inboxes": ["type": "array", "items": ref("Inbox")], "counts": ref("Counts")]),
         "Tag": whole(["name": string, "colour": string, "uses": integer]),
-        "Canned": whole(["id": string, "shortcut": string, "title": string, "language": orNull("string"), "scope": oneOf(Canned.Scope.self), "owner": orNull("string"), "body": string, "updated_at": time]),
+        "Canned": whole(["id": string, "shortcut": string, "title": string, "language": orNull("string"), "scope": oneOf(Canned.Scope.self), "owner": orNull("string"), "brand_id": orNull("string"), "body": string, "updated_at": time]),
         "Picture": whole(["picture": orNull("string")]),
         "BrandInput": object(["name": text(80), "website": textOrNull(2000), "colour": string, "colour_dark": string, "on_colour": string, "on_colour_dark": string,
                               "texts": ["type": "object", "additionalProperties": ref("BrandTexts")]]),
         "InboxInput": object(["brand_id": string, "key": text(60), "name": text(80), "languages": strings, "default_language": string, "assignment": oneOf(Inbox.Assignment.self),
                               "language_rule": oneOf(LanguageRule.self), "identity": oneOf(Inbox.IdentityRule.self), "allowed_origins": strings, "reopen_days": integer, "members": strings,
                               "team": orNull("string"), "strategy": oneOf(RoutingRules.Strategy.self), "skills": strings]),
-        "AgentInput": object(["user_id": string, "username": string, "password": string, "name": text(80), "public_name": text(80), "email": orNull("string"), "role": oneOf(Role.self),
+        "AgentInput": object(["user_id": string, "username": string, "password": string, "name": text(80), "public_name": text(80), "email": orNull("string"), "role": role, "brands": brands,
                               "languages": strings, "skills": strings, "capacity": integer, "inboxes": strings, "teams": strings, "active": boolean, "availability": oneOf(Availability.self)]),
         "ContactInput": object(["name": textOrNull(80), "email": textOrNull(254), "phone": textOrNull(40), "company": textOrNull(120), "location": textOrNull(120), "language": string,
                                 "notes": textOrNull(4000), "attributes": ["type": "object", "additionalProperties": string]]),
         "MessageInput": object(["key": text(100), "type": oneOf(Conversations.MessageType.self), "body": text(Conversations.longestMessage), "reply_to": string, "media": ref("MediaInput")], required: ["key"]),
         "MediaInput": object(["mxc": string, "name": text(255), "mimetype": string, "size": integer, "width": integer, "height": integer, "thumbnail_mxc": string], required: ["mxc"]),
         "NoteInput": object(["key": text(100), "body": text(Notes.longest), "mentions": strings], required: ["key", "body"]),
-        "CannedInput": object(["shortcut": text(40), "title": text(120), "language": orNull("string"), "scope": oneOf(Canned.Scope.self), "body": text(CannedReplies.longest)]),
+        "CannedInput": object(["shortcut": text(40), "title": text(120), "brand_id": orNull("string"), "language": orNull("string"), "scope": oneOf(Canned.Scope.self), "body": text(CannedReplies.longest)]),
     ]
 }

@@ -12,11 +12,13 @@ package final class DeskLive: Sendable {
         var event: String
         /// A later one with the same key replaces it.
         var key: String
-        /// nil: everyone may see it.
-        var inbox: String?
+        /// Whoever sees the conversations of one of these may see it.
+        var inboxes: Set<String>
         /// Not sent to this agent: it is his own doing.
         var except: String?
         var data: JSON
+
+        func reaches(_ agent: Agent) -> Bool { agent.visible.map { !$0.isDisjoint(with: inboxes) } ?? true }
     }
     struct Viewer: Sendable, Hashable { var agent: String; var composing: Bool; var until: Int64 }
     struct Place: Sendable, Hashable { var conversation: String; var inbox: String; var contact: String }
@@ -32,6 +34,8 @@ package final class DeskLive: Sendable {
     private struct State {
         var rooms: [String: Place] = [:]
         var byConversation: [String: String] = [:]
+        /// Where a contact has written.
+        var inboxesOfContact: [String: Set<String>] = [:]
         var streams: [Int: Stream] = [:]
         var nextStream = 0
         var beats: [String: Int64] = [:]
@@ -75,9 +79,14 @@ package final class DeskLive: Sendable {
     // MARK: rooms
 
     func learn(room: String, _ place: Place) {
-        state.withLock { $0.rooms[room] = place; $0.byConversation[place.conversation] = room }
+        state.withLock {
+            $0.rooms[room] = place
+            $0.byConversation[place.conversation] = room
+            $0.inboxesOfContact[place.contact, default: []].insert(place.inbox)
+        }
     }
     func place(ofRoom room: String) -> Place? { state.withLock { $0.rooms[room] } }
+    private func inboxes(_ state: borrowing State, _ conversation: String) -> Set<String> { inbox(state, conversation).map { [$0] } ?? [] }
     private func inbox(_ state: borrowing State, _ conversation: String) -> String? { state.byConversation[conversation].flatMap { state.rooms[$0]?.inbox } }
 
     func learn(agent: String, name: String, picture: String?) { state.withLock { $0.agentNames[agent] = (name, picture) } }
@@ -207,7 +216,7 @@ package final class DeskLive: Sendable {
         return others
     }
     private func viewers(_ state: borrowing State, _ conversation: String) -> Volatile {
-        Volatile(event: "viewing", key: "v" + conversation, inbox: inbox(state, conversation), data:
+        Volatile(event: "viewing", key: "v" + conversation, inboxes: inboxes(state, conversation), data:
             ["conversation_id": .string(conversation), "viewers": Self.viewers(state, conversation, except: nil)])
     }
     private static func viewers(_ state: borrowing State, _ conversation: String, except: String?) -> JSON {
@@ -222,7 +231,7 @@ package final class DeskLive: Sendable {
         state.withLock { state in
             var list: [JSON] = []
             for conversation in state.viewing.keys.sorted() {
-                if let inboxes, let inbox = inbox(state, conversation), !inboxes.contains(inbox) { continue }
+                if let inboxes, inboxes.isDisjoint(with: self.inboxes(state, conversation)) { continue }
                 list.append(["conversation": .string(conversation), "viewers": Self.viewers(state, conversation, except: nil)])
             }
             return .array(list)
@@ -255,7 +264,7 @@ package final class DeskLive: Sendable {
         for waiter in waiters { waiter.resume() }
     }
     private func typists(_ state: borrowing State, _ conversation: String) -> Volatile {
-        Volatile(event: "typing", key: "t" + conversation, inbox: inbox(state, conversation), data: [
+        Volatile(event: "typing", key: "t" + conversation, inboxes: inboxes(state, conversation), data: [
             "conversation_id": .string(conversation), "contact": .bool(state.contactTyping.contains(conversation)),
             "agents": .of((state.typing[conversation] ?? [:]).keys.sorted()),
         ])
@@ -270,7 +279,7 @@ package final class DeskLive: Sendable {
             state.contactsSeen[contact] = now + Self.contactLasts
             if was { return [] }
             presence.add(1, ordering: .acquiringAndReleasing)
-            return Self.put(&state, Self.presence(contact, true))
+            return Self.put(&state, Self.presence(state, contact, true))
         }
         for waiter in waiters { waiter.resume() }
     }
@@ -278,13 +287,13 @@ package final class DeskLive: Sendable {
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             guard state.contactsSeen.removeValue(forKey: contact) != nil else { return [] }
             presence.add(1, ordering: .acquiringAndReleasing)
-            return Self.put(&state, Self.presence(contact, false))
+            return Self.put(&state, Self.presence(state, contact, false))
         }
         for waiter in waiters { waiter.resume() }
     }
     func isContactOnline(_ contact: String, now: Int64) -> Bool { state.withLock { ($0.contactsSeen[contact] ?? 0) > now } }
-    private static func presence(_ contact: String, _ online: Bool) -> Volatile {
-        Volatile(event: "contact.presence", key: "p" + contact, data: ["contact_id": .string(contact), "online": .bool(online)])
+    private static func presence(_ state: borrowing State, _ contact: String, _ online: Bool) -> Volatile {
+        Volatile(event: "contact.presence", key: "p" + contact, inboxes: state.inboxesOfContact[contact] ?? [], data: ["contact_id": .string(contact), "online": .bool(online)])
     }
 
     /// Ends what nobody has renewed.
@@ -304,7 +313,7 @@ package final class DeskLive: Sendable {
             for (contact, until) in state.contactsSeen where until <= now {
                 state.contactsSeen[contact] = nil
                 presence.add(1, ordering: .acquiringAndReleasing)
-                waiters += Self.put(&state, Self.presence(contact, false))
+                waiters += Self.put(&state, Self.presence(state, contact, false))
             }
             return waiters
         }

@@ -64,7 +64,11 @@ enum DeskStream {
             key.mentioned = talk.mentioned.contains(reader.viewer.id)
             key.unread = try moment.unread(change.conversation, after: read) { try reader.unread(change.conversation, after: read) }
         case .contactUpdated:
-            guard try Contacts.isVisible(reader.tx, change.ref, to: reader.viewer) else { return [] }
+            guard reader.viewer.role.may(.contactsRead), try Contacts.isVisible(reader.tx, change.ref, to: reader.viewer) else { return [] }
+            if !reader.viewer.seesAll { key.scope = reader.viewer.id }   // how often he has written differs
+        case .agentUpdated:
+            guard let agent = try moment.agent(change.ref, reader.tx), reader.viewer.knows(agent) else { return [] }
+            key.scope = agent.id == reader.viewer.id ? agent.id : reader.viewer.scope
         default: break
         }
         return try moment.frame(key) {
@@ -78,7 +82,7 @@ enum DeskStream {
             try Int64(change.ref).flatMap { try Items.load(reader.tx, $0) }.map { ["conversation_id": .string(change.conversation), "item": try reader.item($0)] }
         case .noteDeleted: ["conversation_id": .string(change.conversation), "note": .string(change.ref)]
         case .contactUpdated: try Contacts.load(reader.tx, change.ref).map { ["contact": try reader.contact($0)] }
-        case .agentUpdated: try Agents.load(reader.tx, change.ref).map { ["agent": $0.json] }
+        case .agentUpdated: try Agents.load(reader.tx, change.ref).map { ["agent": $0.json(for: reader.viewer)] }
         case .settingsUpdated: ["what": .string(change.ref)]
         }
     }
@@ -93,7 +97,7 @@ enum DeskStream {
 
     /// One open stream. Pulled by the connection; ends when the client goes, the agent is switched off or his token is ended.
     final class Follower: Sendable {
-        private struct State { var since: Int64?; var hasBegun = false; var isBehind = true; var isOver = false; var lastCheck: Int64 }
+        private struct State { var since: Int64?; var me: Agent; var hasBegun = false; var isBehind = true; var isOver = false; var lastCheck: Int64 }
         private let call: DeskCall
         private let id: Int
         private let state: Mutex<State>
@@ -101,7 +105,7 @@ enum DeskStream {
         init(_ call: DeskCall, since: Int64?) {
             self.call = call
             id = call.live.open(agent: call.me.id)
-            state = Mutex(State(since: since, lastCheck: call.now))
+            state = Mutex(State(since: since, me: call.me, lastCheck: call.now))
             call.c.metrics.add(.deskStreams)
         }
         deinit { stop() }
@@ -130,7 +134,7 @@ enum DeskStream {
                     if wake.isClosed || Task.isCancelled { break }
                     if wake.changed { state.withLock { $0.isBehind = true } }
                     if !wake.volatile.isEmpty {
-                        let mine = wake.volatile.filter { $0.inbox.map { call.me.sees(inbox: $0) } ?? true }
+                        let me = state.withLock(\.me), mine = wake.volatile.filter { $0.reaches(me) }
                         if !mine.isEmpty { return mine.flatMap { DeskStream.frame(event: $0.event, $0.data) } }
                     } else if !wake.changed {
                         guard try await isStillWelcome() else { break }
@@ -150,11 +154,10 @@ enum DeskStream {
             if call.me.availability != call.me.wanted { try await call.write { try Agents.revive($0, self.call.me.id) } }
             let given = state.withLock(\.since)
             let (position, floor, agents) = try await call.read { reader in
-                (try reader.tx.position, try reader.tx.first("SELECT value FROM desk_counter WHERE name = 'change floor'") { $0.int(0) } ?? 0, try Agents.all(reader.tx).map(\.json))
+                (try reader.tx.position, try reader.tx.first("SELECT value FROM desk_counter WHERE name = 'change floor'") { $0.int(0) } ?? 0, try Agents.all(reader.tx).filter { reader.viewer.knows($0) }.map { $0.json(for: reader.viewer) })
             }
             var out = Array("retry: 1000\n\n".utf8)
-            let inboxes = call.me.seesAll ? nil : Set(call.me.inboxes)
-            out += DeskStream.frame(event: "hello", ["position": .int(position), "agents": .array(agents), "viewing": call.live.allViewing(inboxes: inboxes)])
+            out += DeskStream.frame(event: "hello", ["position": .int(position), "agents": .array(agents), "viewing": call.live.allViewing(inboxes: call.me.visible)])
             if let given, given >= floor, given <= position { return out }
             if given != nil { out += DeskStream.frame(event: "reset", ["position": .int(position)]) }
             state.withLock { $0.since = position }
@@ -163,12 +166,12 @@ enum DeskStream {
         private func catchUp() async throws -> [UInt8] {
             let since = state.withLock { $0.since ?? 0 }
             // Who he is may have changed since the last batch: inboxes, role.
-            let (events, through, isComplete) = try await call.c.db.quickRead { [call] tx in
+            let (me, (events, through, isComplete)) = try await call.c.db.quickRead { [call] tx in
                 let moment = call.live.shared.moment(.init(position: try tx.position, presence: call.live.presences, language: call.language))
                 guard let me = try moment.agent(call.me.id, tx), me.isActive else { throw DeskError.forbidden }
-                return try DeskStream.read(Reader(call.c, tx, call.live, viewer: me, language: call.language), moment, since: since)
+                return (me, try DeskStream.read(Reader(call.c, tx, call.live, viewer: me, language: call.language), moment, since: since))
             }
-            state.withLock { $0.since = through; $0.isBehind = !isComplete }
+            state.withLock { $0.since = through; $0.me = me; $0.isBehind = !isComplete }
             return events
         }
         private func isStillWelcome() async throws -> Bool {

@@ -28,7 +28,7 @@ final class StreamCache: Sendable {
 
     /// Two who miss the same thing at the same time build it twice.
     final class Moment: Sendable {
-        struct Frame: Hashable { let position: Int64; var created = false, mentioned = false, unread: Int64 = 0 }
+        struct Frame: Hashable { let position: Int64; var created = false, mentioned = false, unread: Int64 = 0, scope = "" }
         /// A conversation without what depends on who looks, and what is needed to tell that.
         struct Talk: Sendable { let row: Conversation, common: JSONObject, readUpTo: [String: Int64], mentioned: Set<String> }
         private struct State {

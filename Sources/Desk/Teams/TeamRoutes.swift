@@ -4,27 +4,27 @@ import Store
 
 extension Teams {
     static let routes: [DeskRoute] = [
-        DeskRoute(.get, "/teams", .agentsRead) { call in .json(["items": .array(try await call.read { try all($0.tx).map(\.json) })]) },
+        DeskRoute(.get, "/teams", .agentsRead) { call in .json(["items": .array(try await call.read { try known($0) })]) },
         DeskRoute(.get, "/teams/{id}", .agentsRead) { call in
             let id = try call.param("id")
-            guard let team = try await call.read({ try load($0.tx, id) }) else { throw DeskError.notFound }
-            return .json(team.json)
+            guard let json = try await call.read({ reader in try load(reader.tx, id).flatMap { try json($0, reader) } }) else { throw DeskError.notFound }
+            return .json(json)
         },
         DeskRoute(.post, "/teams", .agentsManage) { call in
             let input = try Input(call, isNew: true)
             return .json(try await call.write { unit in
                 let team = input.applied(to: Team(id: unit.newID("tm"), name: "", strategy: .roundRobin, createdAt: unit.now, members: []))
                 try save(unit, team, isNew: true)
-                try setMembers(unit, team.id, input.members ?? [])
+                try setMembers(unit, team.id, try members(unit, input.members ?? [], by: call.me))
                 return (try load(unit.tx, team.id) ?? team).json
             }, status: 201)
         },
         DeskRoute(.patch, "/teams/{id}", .agentsManage) { call in
             let id = try call.param("id"), input = try Input(call, isNew: false)
             return .json(try await call.write { unit in
-                guard let before = try load(unit.tx, id) else { throw DeskError.notFound }
+                let before = try mine(unit, id, call)
                 try save(unit, input.applied(to: before), isNew: false)
-                if let members = input.members { try setMembers(unit, id, members) }
+                if let wanted = input.members { try setMembers(unit, id, try members(unit, wanted, by: call.me)) }
                 try Dispatch.settle(unit)
                 return (try load(unit.tx, id) ?? before).json
             })
@@ -32,7 +32,7 @@ extension Teams {
         DeskRoute(.delete, "/teams/{id}", .agentsManage) { call in
             let id = try call.param("id")
             try await call.write { unit in
-                guard let team = try load(unit.tx, id) else { throw DeskError.notFound }
+                let team = try mine(unit, id, call)
                 try remove(unit, team)
                 try Dispatch.settle(unit)
             }
@@ -60,6 +60,49 @@ extension Teams {
             }
         },
     ]
+
+    /// A team is known to whoever knows one of its members, and with those of them whom he knows. One without any is for who knows every brand.
+    static func json(_ team: Team, _ reader: Reader) throws -> JSON? {
+        guard reader.viewer.knownBrands != nil else { return team.json }
+        return shown(team, try Agents.all(reader.tx).filter { reader.viewer.knows($0) })
+    }
+    static func known(_ reader: Reader) throws -> [JSON] {
+        let teams = try all(reader.tx)
+        guard reader.viewer.knownBrands != nil else { return teams.map(\.json) }
+        let colleagues = try Agents.all(reader.tx).filter { reader.viewer.knows($0) }
+        return teams.compactMap { shown($0, colleagues) }
+    }
+    private static func shown(_ team: Team, _ colleagues: [Agent]) -> JSON? {
+        var team = team
+        team.members = team.members.filter { id in colleagues.contains { $0.id == id } }
+        return team.members.isEmpty ? nil : team.json
+    }
+    /// To change: all of it must be of people whom the caller manages.
+    private static func mine(_ unit: Unit, _ id: String, _ call: DeskCall) throws -> Team {
+        guard let team = try load(unit.tx, id), try json(team, call.reader(unit)) != nil else { throw DeskError.notFound }
+        let isMine = try team.members.allSatisfy { try Agents.load(unit.tx, $0).map { call.me.works(with: $0) } ?? false }
+        guard isMine || call.me.isUnlimited else {
+            throw DeskError(.forbidden, en: "People of other brands are in this team.", fr: "Des personnes d’autres marques font partie de cette équipe.")
+        }
+        return team
+    }
+    /// Teams that the caller does not know stay.
+    static func toGive(_ unit: Unit, _ wanted: [String], old: [String], _ call: DeskCall) throws -> [String] {
+        guard call.me.knownBrands != nil else { return wanted }
+        let known = Set(try known(call.reader(unit)).compactMap { $0["id"]?.stringValue })
+        if let stranger = wanted.first(where: { !known.contains($0) }) {
+            throw DeskError.invalid("teams", en: "There is no team “\(stranger)”.", fr: "Il n’y a pas d’équipe « \(stranger) ».")
+        }
+        return wanted + old.filter { !known.contains($0) }
+    }
+    private static func members(_ unit: Unit, _ wanted: [String], by me: Agent) throws -> [String] {
+        for id in wanted {
+            guard let agent = try Agents.load(unit.tx, id), me.knows(agent), me.works(with: agent) else {
+                throw DeskError.invalid("members", en: "“\(id)” is not an agent.", fr: "« \(id) » n’est pas un agent.")
+            }
+        }
+        return wanted
+    }
 
     private struct Input: Sendable {
         let name: Fields.Change<String>, strategy: RoutingRules.Strategy?, members: [String]?

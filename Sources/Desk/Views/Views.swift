@@ -57,7 +57,7 @@ enum Views {
             let name = fields.text("name", max: 60, required: true), scope: SavedView.Scope = fields.choice("scope") ?? .personal
             let filter = filter(&fields) ?? ViewFilter(), sort: Conversations.Sort = fields.choice("sort") ?? .waiting
             try fields.check()
-            try mayWrite(scope, call.me)
+            try mayWrite(scope, filter, call.me)
             let title = try Fields.must(name, "name")
             return .json(try await call.write { unit in
                 guard try all(unit.tx, for: call.me).count < most else {
@@ -78,8 +78,8 @@ enum Views {
             try fields.check()
             return .json(try await call.write { unit in
                 var view = try load(unit.tx, id, for: call.me)
-                try mayWrite(view.scope, call.me)
-                if let scope { try mayWrite(scope, call.me) }
+                try mayWrite(view.scope, view.filter, call.me)
+                try mayWrite(scope ?? view.scope, filter ?? view.filter, call.me)
                 view.name = name.required(view.name)
                 view.scope = scope ?? view.scope
                 view.owner = view.scope == .personal ? view.owner ?? call.me.id : nil
@@ -95,7 +95,8 @@ enum Views {
         DeskRoute(.delete, "/views/{id}", .conversationsRead) { call in
             let id = try call.param("id")
             try await call.write { unit in
-                try mayWrite(try load(unit.tx, id, for: call.me).scope, call.me)
+                let view = try load(unit.tx, id, for: call.me)
+                try mayWrite(view.scope, view.filter, call.me)
                 try unit.tx.run("DELETE FROM desk_view WHERE id = ?", id)
                 try unit.tell(.settingsUpdated, ref: "views")
             }
@@ -110,6 +111,14 @@ enum Views {
         },
     ]
 
+    /// Without inboxes it is every brand's, for those to make who are limited to none.
+    private static func mayWrite(_ scope: SavedView.Scope, _ filter: ViewFilter, _ agent: Agent) throws(DeskError) {
+        try mayWrite(scope, agent)
+        if scope == .team, filter.inboxes.isEmpty { try agent.checkUnlimited() }
+        if scope == .team, let far = filter.inboxes.first(where: { !agent.sees(inbox: $0) }) {
+            throw .invalid("filter.inboxes", en: "There is no inbox “\(far)”.", fr: "Il n’y a pas de boîte « \(far) ».")
+        }
+    }
     private static func mayWrite(_ scope: SavedView.Scope, _ agent: Agent) throws(DeskError) {
         guard scope == .personal || agent.role.may(.viewsTeam) else {
             throw DeskError(.forbidden, en: "Views of the team are made by supervisors.", fr: "Les vues de l’équipe sont faites par les superviseurs.")
@@ -142,10 +151,17 @@ enum Views {
     }
     /// The team's first, each by name.
     static func all(_ tx: ReadTx, for agent: Agent) throws -> [SavedView] {
-        try tx.all("SELECT \(columns) FROM desk_view WHERE scope = 'team' OR owner_id = ? ORDER BY scope DESC, name, id LIMIT 500", agent.id, row: view)
+        try known(tx, try tx.all("SELECT \(columns) FROM desk_view WHERE scope = 'team' OR owner_id = ? ORDER BY scope DESC, name, id LIMIT 500", agent.id, row: view), to: agent)
+    }
+    /// A team's view that names inboxes or people is for those who know them: its name alone may tell of a brand.
+    private static func known(_ tx: ReadTx, _ views: [SavedView], to agent: Agent) throws -> [SavedView] {
+        func people(_ view: SavedView) -> [String] { view.filter.assignees.filter { $0 != ViewFilter.me && $0 != ViewFilter.nobody } }
+        guard !agent.isUnlimited else { return views }
+        let colleagues = try views.contains { $0.scope == .team && !people($0).isEmpty } ? Set(Agents.all(tx).filter { agent.knows($0) }.map(\.id)) : []
+        return views.filter { $0.scope == .personal || $0.filter.inboxes.allSatisfy(agent.sees(inbox:)) && people($0).allSatisfy(colleagues.contains) }
     }
     static func load(_ tx: ReadTx, _ id: String, for agent: Agent) throws -> SavedView {
-        guard let view = try tx.first("SELECT \(columns) FROM desk_view WHERE id = ?", id, row: view), view.scope == .team || view.owner == agent.id else { throw DeskError.notFound }
+        guard let view = try tx.first("SELECT \(columns) FROM desk_view WHERE id = ?", id, row: view), try known(tx, [view], to: agent).count == 1, view.scope == .team || view.owner == agent.id else { throw DeskError.notFound }
         return view
     }
 }

@@ -43,7 +43,7 @@ export function pickAgent(at: HTMLElement, options: {
     none: t.peek().noAgent,
     items: () => {
       const me = desk.myId();
-      const fit = desk.agents().filter((a) => a.active && (a.role !== "agent" || inboxes.every((i) => a.inboxes.includes(i))));
+      const fit = desk.agents().filter((a) => a.active && inboxes.every((i) => a.sees?.includes(i) ?? true));
       const sorted = [...fit].sort((a, b) =>
         Number(b.id === me) - Number(a.id === me) || order[a.availability] - order[b.availability] || a.load - b.load
       );

@@ -16,7 +16,9 @@ import type {
   Me,
   Media,
   Page,
+  PermissionInfo,
   Priority,
+  RoleInfo,
   SavedView,
   Status,
   Tag,
@@ -174,6 +176,9 @@ export class DeskApi {
 
   async agents(): Promise<Agent[]> {
     return (await this.get<{ items: Agent[] }>("/agents")).items;
+  }
+  roles(): Promise<{ items: RoleInfo[]; permissions: PermissionInfo[] }> {
+    return this.get("/roles");
   }
   async teams(): Promise<Team[]> {
     return (await this.get<{ items: Team[] }>("/teams")).items;

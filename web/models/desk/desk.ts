@@ -31,7 +31,9 @@ import type {
   Inbox,
   Item,
   NoteItem,
+  PermissionInfo,
   Priority,
+  RoleInfo,
   Status,
   Tag,
   Team,
@@ -82,6 +84,8 @@ export class DeskModel {
   readonly conversations: Signal<ReadonlyMap<string, Conversation>> = signal<ReadonlyMap<string, Conversation>>(new Map());
   readonly contacts: Signal<ReadonlyMap<string, Contact>> = signal<ReadonlyMap<string, Contact>>(new Map());
   readonly agents: Signal<readonly Agent[]> = signal<readonly Agent[]>([]);
+  readonly roles: Signal<readonly RoleInfo[]> = signal<readonly RoleInfo[]>([]);
+  readonly permissionList: Signal<readonly PermissionInfo[]> = signal<readonly PermissionInfo[]>([]);
   readonly brands: Signal<readonly Brand[]> = signal<readonly Brand[]>([]);
   readonly inboxes: Signal<readonly Inbox[]> = signal<readonly Inbox[]>([]);
   readonly teams: Signal<readonly Team[]> = signal<readonly Team[]>([]);
@@ -503,14 +507,30 @@ export class DeskModel {
     if (agent.id !== this.myId.peek()) return;
     const before = this.me.peek();
     this.me.set(agent);
-    if (before && (before.role !== agent.role || before.inboxes.join() !== agent.inboxes.join())) {
-      this.api.me().then((me) => {
-        this.permissions.set(new Set(me.permissions));
-        this.inboxes.set(me.inboxes);
-      }, (error) => this.ignorePassing(error));
-      for (const l of this.#lists.values()) l.outdate();
-      this.list.peek().load();
-    }
+    const standing = (a: Agent) => JSON.stringify([a.role, a.inboxes, a.brands, a.sees]);
+    if (before && standing(before) !== standing(agent)) this.#standAnew();
+  }
+
+  /** What I may do or see has changed. */
+  #standAnew(): void {
+    const done = (error: unknown) => this.ignorePassing(error);
+    this.api.me().then((me) => {
+      this.permissions.set(new Set(me.permissions));
+      this.brands.set(me.brands);
+      this.inboxes.set(me.inboxes);
+    }, done);
+    this.api.agents().then((all) => this.agents.set(all), done);
+    for (const l of this.#lists.values()) l.outdate();
+    this.list.peek().load();
+  }
+
+  /** For administration only: fetched when it is opened, and kept up to date from then on. */
+  async loadRoles(): Promise<void> {
+    const { items, permissions } = await this.api.roles();
+    batch(() => {
+      this.roles.set(items);
+      this.permissionList.set(permissions);
+    });
   }
 
   #presence(contact: string, online: boolean): void {
@@ -532,7 +552,10 @@ export class DeskModel {
       this.api.teams().then((all) => this.teams.set(all), done);
     } else if (what === "brands") this.api.brands().then((all) => this.brands.set(all), done);
     else if (what === "views") void this.views.load();
-    else if (what === "inboxes") {
+    else if (what === "roles") {
+      if (this.roles.peek().length > 0) this.loadRoles().catch(done);
+      this.#standAnew();
+    } else if (what === "inboxes") {
       this.api.inboxes().then((all) => this.inboxes.set(all), done);
       for (const l of this.#lists.values()) l.outdate();
       this.list.peek().load();

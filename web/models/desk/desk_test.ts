@@ -27,6 +27,8 @@ function agent(id: string, name: string): Agent {
     skills: [],
     teams: [],
     inboxes: ["in_1"],
+    brands: null,
+    sees: ["in_1"],
     active: true,
     last_seen_at: null,
     created_at: 0,

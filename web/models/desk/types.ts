@@ -2,14 +2,14 @@
 import type { Lang } from "../../ui/i18n.ts";
 
 export type Availability = "online" | "away" | "away_reassigning" | "offline";
-export type Role = "owner" | "admin" | "supervisor" | "agent";
+/** One of the built-in ones, or the id of a role that was made here. */
+export type Role = string;
 export type Status = "open" | "pending" | "snoozed" | "resolved";
 export type Priority = "none" | "low" | "normal" | "high" | "urgent";
 export const priorities: readonly Priority[] = ["none", "low", "normal", "high", "urgent"];
 /** Which of those who could take a conversation gets it. */
 export type Strategy = "round_robin" | "least_busy" | "sticky";
 export const strategies: readonly Strategy[] = ["round_robin", "least_busy", "sticky"];
-export const roles: readonly Role[] = ["agent", "supervisor", "admin", "owner"];
 
 export interface AgentRef {
   id: string;
@@ -32,9 +32,28 @@ export interface Agent {
   skills: string[];
   inboxes: string[];
   teams: string[];
+  /** The brands that she is limited to; null: every one. */
+  brands: string[] | null;
+  /** The inboxes whose conversations she sees, of those that I see; null: all. */
+  sees: string[] | null;
   active: boolean;
   last_seen_at: number | null;
   created_at: number;
+}
+
+export interface RoleInfo {
+  id: Role;
+  name: string;
+  built_in: boolean;
+  permissions: string[];
+  agents: number;
+}
+
+export interface PermissionInfo {
+  id: string;
+  name: string;
+  implies: string[];
+  always: boolean;
 }
 
 export interface ContactRef {
@@ -220,6 +239,8 @@ export interface Canned {
   language: string | null;
   scope: "personal" | "team";
   owner: string | null;
+  /** Of a team's reply: null for every brand. */
+  brand_id: string | null;
   body: string;
   updated_at: number;
 }

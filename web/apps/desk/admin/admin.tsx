@@ -12,6 +12,7 @@ import { AgentForm } from "./agents.tsx";
 import { BrandForm } from "./brands.tsx";
 import { CannedForm } from "./canned.tsx";
 import { InboxForm } from "./inboxes.tsx";
+import { RoleForm } from "./roles.tsx";
 import { TagsPage } from "./tags.tsx";
 import { TeamForm } from "./teams.tsx";
 
@@ -20,6 +21,7 @@ const needs: Record<AdminPage, string> = {
   inboxes: "settings.manage",
   agents: "agents.manage",
   teams: "agents.manage",
+  roles: "roles.manage",
   canned: "canned.use",
   tags: "tags.manage",
 };
@@ -28,6 +30,7 @@ const pageIcons: Record<AdminPage, string> = {
   inboxes: icons.inbox,
   agents: icons.user,
   teams: icons.users,
+  roles: icons.flag,
   canned: icons.bolt,
   tags: icons.tag,
 };
@@ -50,6 +53,7 @@ export function AdminPane() {
     const r = route();
     return r.at === "admin" ? r.item : undefined;
   });
+  void desk.attempt(() => desk.loadRoles());
   effect(() => {
     const r = route(), p = page();
     if (r.at === "admin" && p && r.page !== p) queueMicrotask(() => go({ at: "admin", page: p, item: undefined }, true));
@@ -116,7 +120,7 @@ function entriesOf(page: AdminPage): Entry[] {
       return desk.agents().map((a) => ({
         id: a.id,
         name: a.public_name,
-        sub: `${at()[`role${a.role}`]}${a.active ? "" : ` · ${at().inactive}`}`,
+        sub: `${desk.roles().find((r) => r.id === a.role)?.name ?? ""}${a.active ? "" : ` · ${at().inactive}`}`,
         mark: <Icon d={icons.user} />,
       }));
     case "teams":
@@ -125,6 +129,13 @@ function entriesOf(page: AdminPage): Entry[] {
         name: team.name,
         sub: rt().people(team.members.length),
         mark: <Icon d={icons.users} />,
+      }));
+    case "roles":
+      return desk.roles().map((r) => ({
+        id: r.id,
+        name: r.name,
+        sub: `${r.built_in ? `${at().builtIn} · ` : ""}${at().people(r.agents)}`,
+        mark: <Icon d={icons.flag} />,
       }));
     case "canned":
       return desk.canned().map((c) => ({
@@ -147,6 +158,7 @@ const newNames: Record<Exclude<AdminPage, "tags">, () => string> = {
   inboxes: () => at().newInbox,
   agents: () => at().newAgent,
   teams: () => rt().newTeam,
+  roles: () => at().newRole,
   canned: () => at().newCanned,
 };
 
@@ -159,6 +171,7 @@ function Master({ page, item }: { page: Exclude<AdminPage, "tags">; item: () => 
     if (page === "inboxes") return <InboxForm id={id} />;
     if (page === "agents") return <AgentForm id={id} />;
     if (page === "teams") return <TeamForm id={id} />;
+    if (page === "roles") return <RoleForm id={id} />;
     return <CannedForm id={id} />;
   };
   return (

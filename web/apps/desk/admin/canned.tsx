@@ -15,6 +15,7 @@ interface Values {
   title: string;
   language: string;
   scope: string;
+  brand_id: string;
   body: string;
 }
 
@@ -25,14 +26,21 @@ export function CannedForm({ id }: { id: string }) {
     title: reply?.title ?? "",
     language: reply?.language ?? "",
     scope: reply?.scope ?? (desk.permissions.peek().has("canned.team") ? "team" : "personal"),
+    brand_id: reply ? reply.brand_id ?? "" : desk.me.peek()?.brands?.[0] ?? "",
     body: reply?.body ?? "",
   }, (e) => desk.explain(e));
-  const locked = () => reply?.scope === "team" && !desk.may("canned.team");
+  const limited = () => desk.me()?.brands !== null;
+  const locked = () => reply?.scope === "team" && (!desk.may("canned.team") || (limited() && reply.brand_id === null));
   let area: HTMLTextAreaElement | undefined;
 
   async function save(): Promise<void> {
     const v = form.values.peek();
-    const body = { ...v, shortcut: v.shortcut.trim().replace(/^\//, ""), language: v.language || null };
+    const body = {
+      ...v,
+      shortcut: v.shortcut.trim().replace(/^\//, ""),
+      language: v.language || null,
+      brand_id: v.scope === "team" && v.brand_id || null,
+    };
     await form.submit(async () => {
       const made = reply ? await desk.api.patch<Canned>(`/canned/${id}`, body) : await desk.api.post<Canned>("/canned", body);
       desk.canned.update((all) => reply ? all.map((c) => c.id === id ? made : c) : [...all.filter((c) => c.id !== made.id), made]);
@@ -89,6 +97,21 @@ export function CannedForm({ id }: { id: string }) {
               : [["personal", at().personal], ...(locked() ? [["team", at().team] as ["team", string]] : [])]}
           disabled={() => reply !== undefined}
         />
+        {() =>
+          form.values().scope === "team" && desk.brands().length + (limited() ? 0 : 1) > 2
+            ? (
+              <SelectField
+                form={form}
+                name="brand_id"
+                label={() => at().brand}
+                options={() => [
+                  ...(limited() && !locked() ? [] : [["", at().everyBrand] as [string, string]]),
+                  ...desk.brands().map((b): [string, string] => [b.id, b.name]),
+                ]}
+                disabled={locked}
+              />
+            )
+            : null}
       </div>
       <TextField
         form={form}
