@@ -323,6 +323,7 @@ DESK_LEAST = {
     "POST /brands": "admin", "PATCH /brands/{id}": "admin", "DELETE /brands/{id}": "admin", "PUT /brands/{id}/logo": "admin", "DELETE /brands/{id}/logo": "admin",
     "POST /inboxes": "admin", "PATCH /inboxes/{id}": "admin", "DELETE /inboxes/{id}": "admin", "POST /inboxes/{id}/identity-secret": "admin",
     "POST /teams": "admin", "PATCH /teams/{id}": "admin", "DELETE /teams/{id}": "admin",
+    "POST /hours": "admin", "PATCH /hours/{id}": "admin", "DELETE /hours/{id}": "admin",
     "PUT /tags/{name}": "supervisor", "DELETE /tags/{name}": "supervisor",
     "POST /roles": "admin", "PATCH /roles/{id}": "admin", "DELETE /roles/{id}": "admin",
 }
@@ -333,6 +334,7 @@ DESK_BODY = {
     "POST /inboxes": lambda: {"name": f"Inbox {next(_numbers)}", "brand_id": "x"}, "PATCH /inboxes/{id}": lambda: {"name": "Site"}, "PUT /tags/{name}": lambda: {},
     "POST /teams": lambda: {"name": f"Team {next(_numbers)}"}, "PATCH /teams/{id}": lambda: {"name": "Returns"},
     "POST /roles": lambda: {"name": f"Role {next(_numbers)}", "permissions": []},
+    "POST /hours": lambda: {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}, "PATCH /hours/{id}": lambda: {"name": "Night"},
 }
 
 

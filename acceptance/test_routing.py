@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -120,3 +121,97 @@ def test_the_pages_of_teams(shop, people):
     look(people, shop, f"#/admin/inboxes/{shop.inbox['id']}", "inbox", ".edit", lambda page: page.get_by_label(re.compile("Équipe|^Team")).scroll_into_view_if_needed())
     look(people, shop, f"#/admin/agents/{shop.colleagues['karim'].id.replace('@', '%40').replace(':', '%3A')}", "agent", ".edit",
          lambda page: page.get_by_label(re.compile("Compétences|^Skills")).scroll_into_view_if_needed())
+
+
+# --- hours, and what a customer sees of the queue --------------------------------------------------------------------------------------
+
+ALWAYS = [[{"start": "00:00", "end": "24:00"}]] * 7
+
+
+def chat(people, shop, lang="fr", **options):
+    """The widget in a window of its own."""
+    page = people.page(locale="fr-FR" if lang == "fr" else "en-GB", reduced_motion="reduce", **options)
+    page.goto(f"{shop.server.base}/widget/?inbox={shop.inbox['key']}&lang={lang}")
+    expect(page.locator("header.top")).to_be_visible()
+    return page
+
+
+def write(page, text: str) -> None:
+    page.locator(".foot textarea").fill(text)
+    page.locator(".foot textarea").press("Enter")
+    expect(page.locator(".msg.mine", has_text=text).last).to_be_visible()
+
+
+def test_hours_are_set_and_the_widget_tells_them(shop, people):
+    desk = console(people, shop)
+    page = desk.page
+    page.goto(f"{shop.server.base}/desk#/admin/hours")
+    page.get_by_role("button", name="Nouveaux horaires").click()
+    page.get_by_label("Nom", exact=True).fill("Boutique")
+    page.get_by_label("Fuseau horaire").select_option("Europe/Paris")
+    page.get_by_role("button", name="Retirer des horaires : Vendredi").click()
+    expect(page.get_by_role("group", name="Vendredi")).to_contain_text("Fermé")
+    page.get_by_role("button", name="Ajouter des horaires : Samedi").click()
+    page.get_by_label("Samedi, à").fill("12:30")
+    page.get_by_role("button", name="Ajouter un jour").click()
+    page.get_by_label("Date").fill(time.strftime("%Y-%m-%d", time.gmtime(time.time() + 3600)))
+    page.get_by_label("Occasion").fill("Inventaire")
+    accessible(page)
+    page.locator(".edit").get_by_role("button", name="Créer").click()
+    expect(page.locator(".items a")).to_contain_text("Fermé. Ouvre")
+    saved = shop.anna.desk("GET", "/hours")["items"][0]
+    usual = [{"start": "09:00", "end": "18:00"}]
+    assert saved["week"] == [usual] * 4 + [[], [{"start": "09:00", "end": "12:30"}], []] and saved["exceptions"][0]["hours"] == []
+    # what cannot be is said where it is
+    page.get_by_label("Samedi, de").fill("13:00")
+    page.locator(".edit").get_by_role("button", name="Enregistrer").click()
+    expect(page.locator(".week .wrong")).to_contain_text("plages dans l’ordre")
+    people.forgive("400")
+    page.goto(f"{shop.server.base}/desk#/admin/inboxes/{shop.inbox['id']}")
+    page.get_by_label("Horaires d’ouverture").select_option(label="Boutique")
+    page.locator(".edit").get_by_role("button", name="Enregistrer").click()
+    expect(page.locator(".edit > .bar")).to_contain_text("Enregistré.")
+    for lang, words, dark in (("fr", "Nous sommes fermés. Nous rouvrons", False), ("en", "We are closed. We open again", True)):
+        widget = chat(people, shop, lang, viewport=SIZES["phone"], dark=dark)
+        expect(widget.locator("header .sub")).to_contain_text(words)
+        expect(widget.locator("form.form")).to_contain_text(words)
+        accessible(widget)
+        shot(widget, f"routing-closed-{lang}")
+
+
+def test_a_customer_follows_his_place_in_the_queue(shop, people):
+    """Nobody is free: he sees his place, it moves by itself, and it goes when somebody answers."""
+    for agent in (shop.anna.id, *(colleague.id for colleague in shop.colleagues.values())):
+        shop.anna.desk("PATCH", f"/agents/{agent}", {"capacity": 0})
+    first = shop.visitor("Paul Durand")
+    first.write("Moi d’abord")
+    page = chat(people, shop, viewport=SIZES["phone"])
+    write(page, "Bonjour, une question")
+    line = page.locator(".queue")
+    expect(line).to_contain_text("Vous êtes en 2ᵉ position dans la file.")
+    accessible(page)
+    shot(page, "routing-queue-fr")
+    shop.anna.desk("POST", f"/conversations/{first.conversation}/take", {})
+    expect(line).to_contain_text("C’est bientôt votre tour.", timeout=3000)
+    mine = shop.anna.desk("GET", "/conversations?view=unassigned")["items"][0]["id"]
+    shop.anna.desk("POST", f"/conversations/{mine}/messages", {"key": "k", "type": "text", "body": "Me voici"})
+    expect(page.locator(".msg", has_text="Me voici")).to_be_visible()
+    expect(line).to_have_count(0)
+    # out of hours he is told when somebody comes
+    hours = shop.anna.desk("POST", "/hours", {"name": "Fermé", "time_zone": "Europe/Paris", "week": [[]] * 7,
+                                              "exceptions": [{"date": "2099-01-01", "name": "", "hours": []}]})
+    shop.anna.desk("PATCH", f"/inboxes/{shop.inbox['id']}", {"hours": hours["id"]})
+    shop.anna.desk("POST", f"/conversations/{mine}/assign", {"agent": None})
+    write(page, "Encore une question")
+    expect(page.locator(".queue")).to_contain_text("Nous sommes fermés en ce moment.")
+
+
+def test_the_pages_of_hours(shop, people):
+    hours = shop.anna.desk("POST", "/hours", {"name": "Boutique de Paris", "time_zone": "Europe/Paris", "week": [
+        [{"start": "09:00", "end": "12:30"}, {"start": "14:00", "end": "18:30"}]] * 5 + [[{"start": "10:00", "end": "24:00"}], []],
+        "exceptions": [{"date": "2026-12-24", "name": "Réveillon", "hours": [{"start": "09:00", "end": "12:00"}]}, {"date": "2026-12-25", "name": "Noël", "hours": []}]})
+    shop.anna.desk("POST", "/hours", {"name": "Nuit et jour", "time_zone": "UTC", "week": ALWAYS})
+    second = shop.anna.desk("POST", "/teams", {"name": "Renfort", "members": [shop.anna.id]})
+    team = shop.anna.desk("POST", "/teams", {"name": "Accueil", "members": [shop.anna.id], "hours": hours["id"], "overflow_team": second["id"], "overflow_after": 300, "escalate_after": 120})
+    look(people, shop, f"#/admin/hours/{hours['id']}", "hours", ".edit", lambda page: page.locator(".edit > .bar").evaluate("e => e.closest('.detail').scrollTo(0, 99999)"))
+    look(people, shop, f"#/admin/teams/{team['id']}", "overflow", ".edit")

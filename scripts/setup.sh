@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 profile=${1-}
-server=(build-essential pkg-config git ca-certificates libsqlite3-dev libpq-dev libssl-dev libargon2-dev libvips-dev libcurl4-openssl-dev libyaml-dev)
+server=(build-essential pkg-config git ca-certificates libsqlite3-dev libpq-dev libssl-dev libargon2-dev libvips-dev libcurl4-openssl-dev libyaml-dev tzdata)
 web=(python3-venv esbuild brotli fonts-inter)
 case $profile in
 demo)  packages=("${server[@]}" "${web[@]}") lists=(scripts/requirements-web.txt) ;;

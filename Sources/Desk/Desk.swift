@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Views.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + Views.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -37,7 +37,7 @@ package struct Desk: Sendable {
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
         + Views.routes + Bulk.routes
-        + Tags.routes + CannedReplies.routes + Roles.routes + Teams.routes + DeskStream.routes + OpenAPI.routes
+        + Tags.routes + CannedReplies.routes + Roles.routes + Teams.routes + BusinessHours.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.
     static func bot(_ c: Context) -> UserID { c.userID(localpart: "comptoir-desk") }
@@ -67,15 +67,17 @@ package struct Desk: Sendable {
             Timers(
                 nextSnooze: try tx.first("SELECT MIN(snoozed_until) FROM desk_conversation WHERE snoozed_until IS NOT NULL") { $0.intOrNil(0) } ?? nil,
                 served: try Dispatch.agentsWithWaiting(tx).map { try Agents.load(tx, $0) },
+                overflow: try Overflow.due(tx).map(\.at).min(),
                 present: try tx.all("SELECT id FROM desk_agent WHERE availability <> 'offline'") { $0.text(0) })
         }
         let isOwed = live.takeOwedRouting()
-        guard isOwed || seen.nextSnooze ?? .max <= now || seen.served.contains(where: { $0.map { Dispatch.hasGone($0, live, now: now) } ?? true })
+        guard isOwed || seen.nextSnooze ?? .max <= now || seen.overflow ?? .max <= now || seen.served.contains(where: { $0.map { Dispatch.hasGone($0, live, now: now) } ?? true })
             || seen.present.contains(where: { !live.isAlive($0, now: now) }) else { return }
         try await c.db.write { tx in
             let unit = Unit(c, tx, live, actor: .system)
             try Conversations.wake(unit)
             try Agents.timeOut(unit)
+            try Overflow.carryOut(unit)
             try Dispatch.settle(unit)
         }
     }
@@ -85,6 +87,8 @@ package struct Desk: Sendable {
         let nextSnooze: Int64?
         /// Agents of customers who wait.
         let served: [Agent?]
+        /// When the next one who waits goes to another team or up.
+        let overflow: Int64?
         let present: [String]
     }
 

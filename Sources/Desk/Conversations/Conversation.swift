@@ -178,7 +178,7 @@ enum Items {
 /// The sentences of system items, built when they are read, in the reader's language.
 enum SystemText: String, Sendable, CaseIterable {
     case created, taken, takenOver, assigned, assignedAutomatically, requeued, requeuedOffline, opened, reopened, pending, snoozed, woken, resolved
-    case priority, tags, contact, language, team, noTeam, skills
+    case priority, tags, contact, language, team, noTeam, skills, overflowed, escalated
 
     var wireType: String {
         switch self {
@@ -190,7 +190,8 @@ enum SystemText: String, Sendable, CaseIterable {
         case .tags: "tags"
         case .contact: "contact"
         case .language: "language"
-        case .team, .noTeam: "team"
+        case .team, .noTeam, .overflowed: "team"
+        case .escalated: "priority"
         case .skills: "skills"
         }
     }
@@ -217,6 +218,8 @@ enum SystemText: String, Sendable, CaseIterable {
         case .language: Phrase(en: "\(by) set the language to \(value).", fr: "\(by) a changé la langue : \(value).")
         case .team: Phrase(en: "\(by) handed the conversation to the team \(value).", fr: "\(by) a confié la conversation à l’équipe \(value).")
         case .noTeam: Phrase(en: "\(by) took the conversation out of its team.", fr: "\(by) a retiré la conversation de son équipe.")
+        case .overflowed: Phrase(en: "Nobody was free in time: handed to the team \(value).", fr: "Personne n’a pu répondre à temps : confiée à l’équipe \(value).")
+        case .escalated: Phrase(en: "Waiting too long: the priority is urgent now.", fr: "Attente trop longue : la priorité passe à urgente.")
         case .skills: value.isEmpty ? Phrase(en: "\(by) removed the skills that were needed.", fr: "\(by) a retiré les compétences requises.")
             : Phrase(en: "\(by) set the skills needed: \(value).", fr: "\(by) a fixé les compétences requises : \(value).")
         }

@@ -58,6 +58,10 @@ enum Conversations {
         if case .agent(let by) = unit.actor { data["by"] = .string(by) }
         try Items.system(unit, it, how, data: data)
         it = try save(unit, it)
+        if old == nil, agent != nil, it.state.waitingSince != nil, !unit.isPast {
+            let (line, live, now) = (WaitingLine.line(inbox: it.inboxID, team: it.team), unit.live, unit.now)
+            unit.tx.afterCommit { live.line.served(line, at: now) }
+        }
         for id in [old, agent].compactMap(\.self) { try Agents.changed(unit, id) }
         return it
     }

@@ -30,13 +30,15 @@ struct Inbox: Sendable, Hashable {
     var strategy = RoutingRules.Strategy.roundRobin
     /// What an agent must be able to do to be given them.
     var skills: [String] = []
+    /// When somebody is there; always when nothing is said.
+    var hours: String?
 
     func json(for agent: Agent) -> JSON {
         ["id": .string(id), "key": .string(key), "brand_id": .string(brandID), "name": .string(name), "channel": .string(channel),
          "languages": .of(languages), "default_language": .string(defaultLanguage), "assignment": .string(assignment.rawValue),
          "language_rule": .string(languageRule.rawValue), "identity": .string(identity.rawValue),
          "identity_secret": .of(agent.role.may(.settingsManage) ? identitySecret : nil), "allowed_origins": .of(allowedOrigins),
-         "reopen_days": .int(reopenDays), "members": .of(members), "team": .of(team), "strategy": .string(strategy.rawValue), "skills": .of(skills), "created_at": .int(createdAt)]
+         "reopen_days": .int(reopenDays), "members": .of(members), "team": .of(team), "strategy": .string(strategy.rawValue), "skills": .of(skills), "hours": .of(hours), "created_at": .int(createdAt)]
     }
 }
 
@@ -49,12 +51,13 @@ enum Inboxes {
             throw DeskError.invalid("brand_id", en: "There is no such brand.", fr: "Cette marque n’existe pas.")
         }
         try checkKey(unit, inbox)
+        try BusinessHours.check(unit.tx, inbox.hours)
         try unit.tx.run("""
             INSERT INTO desk_inbox(id, key, brand_id, name, channel, languages, default_language, assignment, language_rule, identity, identity_secret,
-              allowed_origins, reopen_days, created_at, strategy, skills) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+              allowed_origins, reopen_days, created_at, strategy, skills, hours_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, inbox.id, inbox.key, inbox.brandID, inbox.name, inbox.channel, TextList.encode(inbox.languages), inbox.defaultLanguage, inbox.assignment.rawValue,
             inbox.languageRule.rawValue, inbox.identity.rawValue, inbox.identitySecret, TextList.encode(inbox.allowedOrigins), inbox.reopenDays, inbox.createdAt,
-            inbox.strategy.rawValue, TextList.encode(inbox.skills))
+            inbox.strategy.rawValue, TextList.encode(inbox.skills), inbox.hours)
         try setMembers(unit, inbox.id, inbox.members)
         if let team = inbox.team { try unit.tx.run("UPDATE desk_inbox SET team_id = ? WHERE id = ?", try Teams.check(unit.tx, team, serves: inbox.id).id, inbox.id) }
         try unit.tell(.settingsUpdated, ref: "inboxes")
@@ -62,12 +65,13 @@ enum Inboxes {
     }
     static func save(_ unit: Unit, _ inbox: Inbox) throws {
         try checkKey(unit, inbox)
+        try BusinessHours.check(unit.tx, inbox.hours)
         try unit.tx.run("""
             UPDATE desk_inbox SET key = ?, name = ?, languages = ?, default_language = ?, assignment = ?, language_rule = ?, identity = ?,
-              identity_secret = ?, allowed_origins = ?, reopen_days = ?, team_id = ?, strategy = ?, skills = ? WHERE id = ?
+              identity_secret = ?, allowed_origins = ?, reopen_days = ?, team_id = ?, strategy = ?, skills = ?, hours_id = ? WHERE id = ?
             """, inbox.key, inbox.name, TextList.encode(inbox.languages), inbox.defaultLanguage, inbox.assignment.rawValue, inbox.languageRule.rawValue,
             inbox.identity.rawValue, inbox.identitySecret, TextList.encode(inbox.allowedOrigins), inbox.reopenDays,
-            inbox.team, inbox.strategy.rawValue, TextList.encode(inbox.skills), inbox.id)
+            inbox.team, inbox.strategy.rawValue, TextList.encode(inbox.skills), inbox.hours, inbox.id)
         try unit.tell(.settingsUpdated, ref: "inboxes")
     }
     private static func checkKey(_ unit: Unit, _ inbox: Inbox) throws {
@@ -99,14 +103,14 @@ enum Inboxes {
 
     private static let columns = """
         id, key, brand_id, name, channel, languages, default_language, assignment, language_rule, identity, identity_secret, allowed_origins, reopen_days, created_at,
-        team_id, strategy, skills
+        team_id, strategy, skills, hours_id
         """
     private static func inbox(_ row: Row) -> Inbox {
         Inbox(id: row.text(0), key: row.text(1), brandID: row.text(2), name: row.text(3), channel: row.text(4), languages: TextList.decode(row.text(5)),
               defaultLanguage: row.text(6), assignment: Inbox.Assignment(rawValue: row.text(7)) ?? .manual, languageRule: LanguageRule(rawValue: row.text(8)) ?? .prefer,
               identity: Inbox.IdentityRule(rawValue: row.text(9)) ?? .required, identitySecret: row.textOrNil(10),
               allowedOrigins: TextList.decode(row.text(11)), reopenDays: row.int(12), createdAt: row.int(13), members: [],
-              team: row.textOrNil(14), strategy: RoutingRules.Strategy(rawValue: row.text(15)) ?? .roundRobin, skills: TextList.decode(row.text(16)))
+              team: row.textOrNil(14), strategy: RoutingRules.Strategy(rawValue: row.text(15)) ?? .roundRobin, skills: TextList.decode(row.text(16)), hours: row.textOrNil(17))
     }
     private static func withMembers(_ tx: ReadTx, _ inbox: Inbox) throws -> Inbox {
         var inbox = inbox
@@ -195,7 +199,7 @@ enum Inboxes {
     private struct Input: Sendable {
         let brand: String?, key: String?, name: Fields.Change<String>, languages: [String]?, defaultLanguage: String?
         let assignment: Inbox.Assignment?, languageRule: LanguageRule?, identity: Inbox.IdentityRule?, origins: [String]?, reopenDays: Int64?, members: [String]?
-        let team: Fields.Change<String>, strategy: RoutingRules.Strategy?, skills: [String]?
+        let team: Fields.Change<String>, strategy: RoutingRules.Strategy?, skills: [String]?, hours: Fields.Change<String>
 
         init(_ call: DeskCall, isNew: Bool) throws {
             var fields = try call.fields()
@@ -212,6 +216,7 @@ enum Inboxes {
             team = fields.change("team", max: 40)
             strategy = fields.choice("strategy")
             skills = fields.strings("skills", max: 20, each: 40).map(Teams.normalised)
+            hours = fields.change("hours", max: 40)
             var origins = fields.strings("allowed_origins", max: 50, each: 200)
             for (index, origin) in (origins ?? []).enumerated() {
                 guard let clean = WebOrigin.of(origin) else {
@@ -242,6 +247,7 @@ enum Inboxes {
             inbox.team = team.applied(to: inbox.team)
             inbox.strategy = strategy ?? inbox.strategy
             inbox.skills = skills ?? inbox.skills
+            inbox.hours = hours.applied(to: inbox.hours)
         }
     }
 }

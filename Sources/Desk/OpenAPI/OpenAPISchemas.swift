@@ -4,7 +4,7 @@ extension OpenAPI {
     private static let role: JSON = ["type": "string", "description": "owner, admin, supervisor, agent, or the id of a role that was made here."]
     private static let brands: JSON = ["type": ["array", "null"], "items": string, "description": "The brands that the agent is limited to; null: every brand."]
     private static let sees: JSON = ["type": ["array", "null"], "items": string, "description": "The inboxes that I see and whose conversations the agent sees too; null: all."]
-    static let schemas: JSONObject = [teamSchemas].reduce(into: core) { all, more in
+    static let schemas: JSONObject = [teamSchemas, hoursSchemas].reduce(into: core) { all, more in
         for (name, schema) in more { all[name] = schema }
     }
     private static let core: JSONObject = [
@@ -24,7 +24,7 @@ extension OpenAPI {
         "Inbox": whole(["id": string, "key": string, "brand_id": string, "name": string, "channel": string, "languages": strings, "default_language": string,
                         "assignment": oneOf(Inbox.Assignment.self), "language_rule": oneOf(LanguageRule.self), "identity": oneOf(Inbox.IdentityRule.self),
                         "identity_secret": orNull("string"), "allowed_origins": strings, "reopen_days": integer, "members": strings, "team": orNull("string"),
-                        "strategy": oneOf(RoutingRules.Strategy.self), "skills": strings, "created_at": time]),
+                        "strategy": oneOf(RoutingRules.Strategy.self), "skills": strings, "hours": orNull("string"), "created_at": time]),
         "Page": ["type": ["object", "null"], "properties": ["url": string, "title": orNull("string")]],
         "ContactRef": whole(["id": string, "name": orNull("string"), "display_name": string, "email": orNull("string"), "verified": boolean, "online": boolean]),
         "Contact": whole(["id": string, "name": orNull("string"), "display_name": string, "email": orNull("string"), "email_verified": boolean, "phone": orNull("string"),
@@ -59,7 +59,7 @@ extension OpenAPI {
                               "texts": ["type": "object", "additionalProperties": ref("BrandTexts")]]),
         "InboxInput": object(["brand_id": string, "key": text(60), "name": text(80), "languages": strings, "default_language": string, "assignment": oneOf(Inbox.Assignment.self),
                               "language_rule": oneOf(LanguageRule.self), "identity": oneOf(Inbox.IdentityRule.self), "allowed_origins": strings, "reopen_days": integer, "members": strings,
-                              "team": orNull("string"), "strategy": oneOf(RoutingRules.Strategy.self), "skills": strings]),
+                              "team": orNull("string"), "strategy": oneOf(RoutingRules.Strategy.self), "skills": strings, "hours": orNull("string")]),
         "AgentInput": object(["user_id": string, "username": string, "password": string, "name": text(80), "public_name": text(80), "email": orNull("string"), "role": role, "brands": brands,
                               "languages": strings, "skills": strings, "capacity": integer, "inboxes": strings, "teams": strings, "active": boolean, "availability": oneOf(Availability.self)]),
         "ContactInput": object(["name": textOrNull(80), "email": textOrNull(254), "phone": textOrNull(40), "company": textOrNull(120), "location": textOrNull(120), "language": string,

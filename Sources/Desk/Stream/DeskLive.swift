@@ -58,6 +58,8 @@ package final class DeskLive: Sendable {
     private let presence = Atomic<Int64>(0)
     /// Grows with each contact who comes or goes.
     var presences: Int64 { presence.load(ordering: .acquiring) }
+    let line = WaitingLine()
+    var isOver: Bool { state.withLock(\.isClosed) }
     let timers = Lookout<Desk.Timers>()
     /// A routing failed after its cause was committed: the next look at the clock does it again.
     func oweRouting() { state.withLock { $0.owesRouting = true } }
@@ -115,6 +117,7 @@ package final class DeskLive: Sendable {
 
     /// Something durable changed: every stream looks.
     func wakeAll() {
+        line.ring()
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             var waiters: [CheckedContinuation<Void, Never>] = []
             for id in Array(state.streams.keys) {
@@ -184,6 +187,7 @@ package final class DeskLive: Sendable {
             return waiters
         }
         for waiter in waiters { waiter.resume() }
+        line.close()
     }
 
     // MARK: heartbeats

@@ -106,18 +106,27 @@ extension Teams {
 
     private struct Input: Sendable {
         let name: Fields.Change<String>, strategy: RoutingRules.Strategy?, members: [String]?
+        let hours: Fields.Change<String>, overflowTeam: Fields.Change<String>, overflowAfter: Fields.Change<Int64>, escalateAfter: Fields.Change<Int64>
 
         init(_ call: DeskCall, isNew: Bool) throws {
             var fields = try call.fields()
             name = isNew ? .set(fields.text("name", max: 80, required: true)) : fields.requiredChange("name", max: 80)
             strategy = fields.choice("strategy")
             members = fields.strings("members", max: 1000, each: 255)
+            hours = fields.change("hours", max: 40)
+            overflowTeam = fields.change("overflow_team", max: 40)
+            overflowAfter = fields.has("overflow_after") ? .set(fields.int("overflow_after", 1...7 * 86_400)) : .keep
+            escalateAfter = fields.has("escalate_after") ? .set(fields.int("escalate_after", 1...7 * 86_400)) : .keep
             try fields.check()
         }
         func applied(to old: Team) -> Team {
             var team = old
             team.name = name.required(team.name)
             team.strategy = strategy ?? team.strategy
+            team.hours = hours.applied(to: team.hours)
+            team.overflowTeam = overflowTeam.applied(to: team.overflowTeam)
+            team.overflowAfter = overflowAfter.applied(to: team.overflowAfter)
+            team.escalateAfter = escalateAfter.applied(to: team.escalateAfter)
             return team
         }
     }
@@ -136,7 +145,9 @@ extension OpenAPI {
                   body: .json(object(["skills": strings], required: ["skills"])), answer: .json(200, ref("Conversation")), isMutation: true),
     ]
     static let teamSchemas: JSONObject = [
-        "Team": whole(["id": string, "name": string, "strategy": oneOf(RoutingRules.Strategy.self), "members": strings, "created_at": time]),
-        "TeamInput": object(["name": text(80), "strategy": oneOf(RoutingRules.Strategy.self), "members": strings]),
+        "Team": whole(["id": string, "name": string, "strategy": oneOf(RoutingRules.Strategy.self), "members": strings, "created_at": time,
+                       "hours": orNull("string"), "overflow_team": orNull("string"), "overflow_after": orNull("integer"), "escalate_after": orNull("integer")]),
+        "TeamInput": object(["name": text(80), "strategy": oneOf(RoutingRules.Strategy.self), "members": strings, "hours": orNull("string"), "overflow_team": orNull("string"),
+                             "overflow_after": ["type": ["integer", "null"], "description": "Seconds of open time."], "escalate_after": ["type": ["integer", "null"], "description": "Seconds of open time."]]),
     ]
 }

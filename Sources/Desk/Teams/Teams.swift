@@ -12,9 +12,16 @@ struct Team: Sendable, Hashable {
     var strategy: RoutingRules.Strategy
     var createdAt: Int64
     var members: [String]
+    /// When its people are there; the inbox's when nothing is said.
+    var hours: String?
+    /// Where those go whom nobody has taken after so many seconds of open time.
+    var overflowTeam: String?, overflowAfter: Int64?
+    /// After so many seconds of open time those whom nobody has taken become urgent.
+    var escalateAfter: Int64?
 
     var json: JSON {
-        ["id": .string(id), "name": .string(name), "strategy": .string(strategy.rawValue), "members": .of(members), "created_at": .int(createdAt)]
+        ["id": .string(id), "name": .string(name), "strategy": .string(strategy.rawValue), "members": .of(members), "created_at": .int(createdAt),
+         "hours": .of(hours), "overflow_team": .of(overflowTeam), "overflow_after": .of(overflowAfter), "escalate_after": .of(escalateAfter)]
     }
 }
 
@@ -22,10 +29,16 @@ enum Teams {
     // MARK: writes
 
     static func save(_ unit: Unit, _ team: Team, isNew: Bool) throws {
+        try BusinessHours.check(unit.tx, team.hours)
+        if let other = team.overflowTeam, try other == team.id || load(unit.tx, other) == nil {
+            throw DeskError.invalid("overflow_team", en: "This must be another team.", fr: "Ce doit être une autre équipe.")
+        }
         if isNew {
-            try unit.tx.run("INSERT INTO desk_team(id, name, strategy, created_at) VALUES (?, ?, ?, ?)", team.id, team.name, team.strategy.rawValue, team.createdAt)
+            try unit.tx.run("INSERT INTO desk_team(id, name, strategy, created_at, hours_id, overflow_team, overflow_after, escalate_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                            team.id, team.name, team.strategy.rawValue, team.createdAt, team.hours, team.overflowTeam, team.overflowAfter, team.escalateAfter)
         } else {
-            try unit.tx.run("UPDATE desk_team SET name = ?, strategy = ? WHERE id = ?", team.name, team.strategy.rawValue, team.id)
+            try unit.tx.run("UPDATE desk_team SET name = ?, strategy = ?, hours_id = ?, overflow_team = ?, overflow_after = ?, escalate_after = ? WHERE id = ?",
+                            team.name, team.strategy.rawValue, team.hours, team.overflowTeam, team.overflowAfter, team.escalateAfter, team.id)
         }
         try unit.tell(.settingsUpdated, ref: "teams")
     }
@@ -52,6 +65,7 @@ enum Teams {
             try unit.tx.run("UPDATE desk_inbox SET team_id = NULL WHERE team_id = ?", team.id)
             try unit.tell(.settingsUpdated, ref: "inboxes")
         }
+        try unit.tx.run("UPDATE desk_team SET overflow_team = NULL, overflow_after = NULL WHERE overflow_team = ?", team.id)
         try unit.tx.run("DELETE FROM desk_team WHERE id = ?", team.id)
         try unit.tell(.settingsUpdated, ref: "teams")
     }
@@ -92,9 +106,10 @@ enum Teams {
 
     // MARK: reads
 
-    private static let columns = "id, name, strategy, created_at"
+    private static let columns = "id, name, strategy, created_at, hours_id, overflow_team, overflow_after, escalate_after"
     private static func team(_ row: Row) -> Team {
-        Team(id: row.text(0), name: row.text(1), strategy: RoutingRules.Strategy(rawValue: row.text(2)) ?? .roundRobin, createdAt: row.int(3), members: [])
+        Team(id: row.text(0), name: row.text(1), strategy: RoutingRules.Strategy(rawValue: row.text(2)) ?? .roundRobin, createdAt: row.int(3), members: [],
+             hours: row.textOrNil(4), overflowTeam: row.textOrNil(5), overflowAfter: row.intOrNil(6), escalateAfter: row.intOrNil(7))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Team? {
         guard var found = try tx.first("SELECT \(columns) FROM desk_team WHERE id = ?", id, row: team) else { return nil }

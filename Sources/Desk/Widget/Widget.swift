@@ -64,6 +64,7 @@ enum Widget {
         WidgetRoute(method: .put, path: "/me", who: .visitor, limit: .widget, handler: putMe),
         WidgetRoute(method: .post, path: "/page", who: .visitor, limit: .widget, handler: page),
         WidgetRoute(method: .post, path: "/end", who: .visitor, limit: .widget, handler: end),
+        WidgetRoute(method: .get, path: "/queue", who: .visitor, limit: .sync, handler: queue),
         WidgetRoute(method: .get, path: "/pictures/{id}", who: .anyone, limit: .standard) { call in
             guard let id = call.request.params["id"], id.utf8.count <= 60 else { throw DeskError.notFound }
             return try await Pictures.get(call.c, id: id)
@@ -80,6 +81,7 @@ enum Widget {
         let key = call.request.query["inbox"] ?? "default", wanted = Problems.language(call.request)
         let json: JSON = try await call.c.db.read { tx in
             guard let inbox = try Inboxes.find(tx, key: key), let brand = try Brands.load(tx, inbox.brandID) else { throw DeskError.unknownInbox }
+            let hours = try BusinessHours.of(tx, inbox: inbox.id, team: inbox.team)?.state(now: call.c.clock.now), isOpen = hours?["open"]?.boolValue ?? true
             let agents = try Agents.all(tx).filter { $0.isActive && inbox.members.contains($0.id) }
             let faces = agents.sorted { rank($0) < rank($1) }.prefix(4)
             let languages = inbox.languages
@@ -91,7 +93,7 @@ enum Widget {
                 "brand": ["id": .string(brand.id), "name": .string(brand.name), "colour": .string(brand.colour), "colour_dark": .string(brand.colourDark), "on_colour": .string(brand.onColour),
                           "on_colour_dark": .string(brand.onColourDark), "logo": .of(Pictures.path(brand.logo)), "website": .of(brand.website)],
                 "language": .string(languages.contains(wanted) ? wanted : inbox.defaultLanguage), "languages": .of(languages), "texts": .object(texts),
-                "online": .bool(agents.contains { $0.availability == .online }),
+                "online": .bool(isOpen && agents.contains { $0.availability == .online }), "hours": hours ?? .null,
                 "agents": .array(faces.map { ["name": .string($0.publicName), "picture": .of(Pictures.path($0.picture))] }),
                 "reply_time": try ReplyTime.json(tx, inbox: inbox.id),
                 "limits": ["message_characters": .int(Int64(longestMessage)), "file_bytes": .int(min(largestFile, call.c.config.maxUploadBytes)), "name_characters": 80, "email_characters": 254],

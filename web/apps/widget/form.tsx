@@ -41,6 +41,7 @@ export function ContactForm({ model }: { model: WidgetModel }) {
       }}
     >
       <h2 id="form-title">{() => model.texts()?.contact_form}</h2>
+      <Show when={() => model.config()?.hours?.open === false}>{() => <p class="closed">{model.awayText}</p>}</Show>
       <p>{() => model.texts()?.offline ?? t().away}</p>
       <Field label={() => ft().name} wrong={wrongName}>
         {(tie) => <Text tie={tie} value={name} type="text" autocomplete="name" max={() => limits()?.name_characters ?? 80} />}

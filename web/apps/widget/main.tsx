@@ -21,6 +21,7 @@ const camera = () => import("./camera.tsx");
 const emoji = () => import("../../ui/emoji.tsx");
 const form = () => import("./form.tsx");
 const menu = () => import("./menu.tsx");
+const queue = () => import("./queue.tsx");
 const viewer = () => import("../../ui/viewer.tsx");
 
 let styles: Promise<void> | undefined;
@@ -38,18 +39,19 @@ function moreStyles(): Promise<void> {
   return styles;
 }
 
-function part<M>(load: () => Promise<M>, use?: (m: M) => void): void {
-  Promise.all([load(), moreStyles()]).then(([m]) => use?.(m), () => use && toast(t.peek().openFile, { bad: true }));
+function part<M>(load: () => Promise<M>, use?: (m: M) => void, quiet?: boolean): void {
+  Promise.all([load(), moreStyles()]).then(([m]) => use?.(m), () => use && !quiet && toast(t.peek().openFile, { bad: true }));
 }
 
-function Later<M>(props: { load: () => Promise<M>; view: (m: M) => Node }) {
+/** `quiet`: nobody has asked for it, so nothing is said while it comes or when it does not. */
+function Later<M>(props: { load: () => Promise<M>; view: (m: M) => Node; quiet?: boolean }) {
   const loaded = signal<M | undefined>(undefined);
-  part(props.load, (m) => loaded.set(m));
+  part(props.load, (m) => loaded.set(m), props.quiet);
   return (
     <>
       {() => {
         const m = loaded();
-        return m ? props.view(m) : <Spinner label={() => t().loading} />;
+        return m ? props.view(m) : props.quiet ? null : <Spinner label={() => t().loading} />;
       }}
     </>
   );
@@ -132,7 +134,7 @@ function Faces() {
 function Header() {
   const sub = () => {
     if (model.started() && model.faces().length > 0) return model.faces().map((f) => f.name).join(", ");
-    return away() ? t().away : model.config()?.reply_time?.text[lang()] ?? "";
+    return away() ? model.awayText() : model.config()?.reply_time?.text[lang()] ?? "";
   };
   return (
     <header class="top">
@@ -169,7 +171,9 @@ function Bars() {
       <Show when={() => away() && model.started() && !model.thanked()}>
         {() => (
           <div class="bar">
-            <span>{() => (model.contact()?.email ? `${t().away} ${t().emailNoted(model.contact()?.email ?? "")}` : t().away)}</span>
+            <span>
+              {() => (model.contact()?.email ? `${model.awayText()} ${t().emailNoted(model.contact()?.email ?? "")}` : model.awayText())}
+            </span>
             <Show when={() => !model.contact()?.email}>
               {() => <Button small kind="ghost" onClick={() => part(form, (m) => m.openDetails(model))}>{() => t().leaveEmail}</Button>}
             </Show>
@@ -228,6 +232,7 @@ function Log() {
       <Show when={formWanted}>{() => <Later load={form} view={(m) => <m.ContactForm model={model} />} />}</Show>
       <Rows model={model} view={(picture) => part(viewer, (m) => m.openViewer(picture))} />
       <Show when={model.thanked}>{() => <Later load={form} view={(m) => <m.Thanks model={model} />} />}</Show>
+      <Show when={model.unanswered}>{() => <Later quiet load={queue} view={(m) => <m.QueueLine model={model} />} />}</Show>
       <div class="typing" aria-live="polite">
         {() => (model.typing()
           ? [
@@ -413,6 +418,8 @@ effect(() => {
 });
 effect(() => host.tell({ type: "unread", count: model.unread() }));
 effect(() => model.watched.set(shown() && visible()));
+// What is shown in a conversation only: who types, the waiting line.
+effect(() => void (model.started() && moreStyles().catch(() => undefined)));
 effect(() => {
   // Who waits before the form gets the chat as soon as somebody is there.
   if (!away() || !model.watched()) return;

@@ -1,6 +1,7 @@
 /** The desk API of the server, one method a call. Never keeps state. */
 import type { Http, RequestOptions } from "../../sdk/http.ts";
 import { lang } from "../../ui/i18n.ts";
+import type { Hours } from "./hours.ts";
 import type {
   Agent,
   Availability,
@@ -179,6 +180,9 @@ export class DeskApi {
   }
   roles(): Promise<{ items: RoleInfo[]; permissions: PermissionInfo[] }> {
     return this.get("/roles");
+  }
+  async hours(): Promise<Hours[]> {
+    return (await this.get<{ items: Hours[] }>("/hours")).items;
   }
   async teams(): Promise<Team[]> {
     return (await this.get<{ items: Team[] }>("/teams")).items;

@@ -13,6 +13,7 @@ import { batch, computed, type Read, root, type Signal, signal } from "../../ui/
 import { DeskApi } from "./api.ts";
 import { ConversationModel } from "./conversation.ts";
 import { fold } from "./fuzzy.ts";
+import type { Hours } from "./hours.ts";
 import { ListModel } from "./list.ts";
 import { sameView, type View, viewKey } from "./lists.ts";
 import { Selection } from "./selection.ts";
@@ -89,6 +90,8 @@ export class DeskModel {
   readonly brands: Signal<readonly Brand[]> = signal<readonly Brand[]>([]);
   readonly inboxes: Signal<readonly Inbox[]> = signal<readonly Inbox[]>([]);
   readonly teams: Signal<readonly Team[]> = signal<readonly Team[]>([]);
+  /** Only where they can be changed. */
+  readonly hours: Signal<readonly Hours[]> = signal<readonly Hours[]>([]);
   readonly tags: Signal<readonly Tag[]> = signal<readonly Tag[]>([]);
   readonly canned: Signal<readonly Canned[]> = signal<readonly Canned[]>([]);
   readonly counts: Signal<Counts | undefined> = signal<Counts | undefined>(undefined);
@@ -190,6 +193,7 @@ export class DeskModel {
     this.#reload("tags");
     this.#reload("canned");
     this.#reload("views");
+    this.#reload("hours");
     this.api.agents().then((all) => this.agents.set(all), (error) => this.ignorePassing(error));
     const kept = await this.store.list<{ reply: string }>(`draft/${this.myId.peek()}/`);
     this.drafts.set(new Set(kept.filter((d) => d.value.reply.trim() !== "").map((d) => d.key.split("/").pop() ?? "")));
@@ -546,7 +550,9 @@ export class DeskModel {
 
   #reload(what: string): void {
     const done = (error: unknown) => this.ignorePassing(error);
-    if (what === "tags") this.api.tagList().then((all) => this.tags.set(all), done);
+    if (what === "hours") {
+      if (this.permissions.peek().has("settings.manage")) this.api.hours().then((all) => this.hours.set(all), done);
+    } else if (what === "tags") this.api.tagList().then((all) => this.tags.set(all), done);
     else if (what === "canned") this.api.canned().then((all) => this.canned.set(all), done);
     else if (what === "teams") {
       this.api.teams().then((all) => this.teams.set(all), done);

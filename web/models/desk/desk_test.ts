@@ -106,7 +106,17 @@ class Desk {
         position: this.position,
         brands: [],
         inboxes: [],
-        teams: [{ id: "tm_1", name: "Returns", strategy: "sticky", members: [karimId], created_at: 1 }],
+        teams: [{
+          id: "tm_1",
+          name: "Returns",
+          strategy: "sticky",
+          members: [karimId],
+          hours: null,
+          overflow_team: null,
+          overflow_after: null,
+          escalate_after: null,
+          created_at: 1,
+        }],
         counts: { mine: 0, unassigned: 0, all: 0, pending: 0, snoozed: 0, resolved: 0, mentions: 0 },
       });
     }

@@ -215,6 +215,7 @@ export interface Inbox {
   team: string | null;
   strategy: Strategy;
   skills: string[];
+  hours: string | null;
   created_at: number;
 }
 
@@ -223,6 +224,11 @@ export interface Team {
   name: string;
   strategy: Strategy;
   members: string[];
+  hours: string | null;
+  overflow_team: string | null;
+  /** Seconds of open time. */
+  overflow_after: number | null;
+  escalate_after: number | null;
   created_at: number;
 }
 

@@ -2,6 +2,23 @@
 import type { Http } from "../../sdk/http.ts";
 import type { Lang } from "../../ui/i18n.ts";
 
+export interface OpenHours {
+  open: boolean;
+  opens_at: number | null;
+  closes_at: number | null;
+  time_zone: string;
+}
+
+/** Where the visitor stands in the queue. */
+export interface QueueAnswer {
+  state: "none" | "waiting" | "served";
+  position: number | null;
+  wait_seconds: number | null;
+  hours: OpenHours | null;
+  /** Sent along with the next question, which is answered when it would be another. */
+  tag: string;
+}
+
 export interface Config {
   inbox: { key: string; name: string };
   brand: {
@@ -18,6 +35,8 @@ export interface Config {
   languages: Lang[];
   texts: Record<Lang, { title: string; greeting: string; intro: string; offline: string; contact_form: string; thanks: string }>;
   online: boolean;
+  /** null: nobody has said any, so it is always open. */
+  hours: OpenHours | null;
   agents: { name: string; picture: string | null }[];
   reply_time: { seconds: number; text: Record<Lang, string> } | null;
   limits: { message_characters: number; file_bytes: number; name_characters: number; email_characters: number };

@@ -65,6 +65,10 @@ export class WidgetModel {
   readonly started: Read<boolean>;
   /** The shop only talks with its signed-in customers, and this is none. */
   readonly needsIdentity: Read<boolean>;
+  /** That nobody is there; and when the shop opens again, if it is closed. */
+  readonly awayText: Read<string>;
+  /** The visitor has the last word: he waits. */
+  readonly unanswered: Read<boolean | undefined>;
   readonly texts: Read<Config["texts"]["en"] | undefined>;
 
   readonly session: VisitorSession;
@@ -140,6 +144,14 @@ export class WidgetModel {
       return this.#hasVisitor() && (this.session.visitor?.roomId ?? null) !== null || this.rows().some((r) => r.kind === "message");
     });
     this.needsIdentity = computed(() => this.config()?.identity === "required" && this.#subject() === undefined);
+    this.awayText = computed(() => {
+      const opens = this.config()?.hours?.opens_at;
+      return opens ? t().closedUntil(this.whenOpen(opens)) : t().away;
+    });
+    this.unanswered = computed(() => {
+      const last = this.rows().findLast((r) => r.kind === "message");
+      return last?.kind === "message" && last.mine;
+    });
     this.texts = computed(() => {
       const texts = this.config()?.texts;
       return texts?.[lang()] ?? texts?.[this.config()?.language ?? "en"];
@@ -336,6 +348,13 @@ export class WidgetModel {
     if (!this.session.visitor) return;
     // A courtesy to the advisor: the next page tells it again.
     await this.session.api.page(page).catch(() => undefined);
+  }
+
+  /** `Monday 30 November at 09:00`, in the visitor's own time. */
+  whenOpen(at: number): string {
+    return new Intl.DateTimeFormat(lang(), { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" }).format(
+      at,
+    );
   }
 
   pictureOf(userId: string): Read<string | undefined> {

@@ -149,6 +149,7 @@ class Server {
       languages: ["fr", "en"],
       texts: { fr: texts, en: texts },
       online: this.online,
+      hours: null,
       agents: [{ name: "Anna", picture: null }],
       reply_time: null,
       limits: { message_characters: 20, file_bytes: 1000, name_characters: 80, email_characters: 254 },

@@ -11,6 +11,7 @@ import { desk, go, route } from "../state.ts";
 import { AgentForm } from "./agents.tsx";
 import { BrandForm } from "./brands.tsx";
 import { CannedForm } from "./canned.tsx";
+import { HoursForm, openText } from "./hours.tsx";
 import { InboxForm } from "./inboxes.tsx";
 import { RoleForm } from "./roles.tsx";
 import { TagsPage } from "./tags.tsx";
@@ -22,6 +23,7 @@ const needs: Record<AdminPage, string> = {
   agents: "agents.manage",
   teams: "agents.manage",
   roles: "roles.manage",
+  hours: "settings.manage",
   canned: "canned.use",
   tags: "tags.manage",
 };
@@ -31,6 +33,7 @@ const pageIcons: Record<AdminPage, string> = {
   agents: icons.user,
   teams: icons.users,
   roles: icons.flag,
+  hours: icons.clock,
   canned: icons.bolt,
   tags: icons.tag,
 };
@@ -102,7 +105,7 @@ export function AdminPane() {
 }
 
 function pageName(page: AdminPage): string {
-  return page === "teams" ? rt().teams : at()[page];
+  return page === "teams" || page === "hours" ? rt()[page] : at()[page];
 }
 
 function entriesOf(page: AdminPage): Entry[] {
@@ -137,6 +140,8 @@ function entriesOf(page: AdminPage): Entry[] {
         sub: `${r.built_in ? `${at().builtIn} · ` : ""}${at().people(r.agents)}`,
         mark: <Icon d={icons.flag} />,
       }));
+    case "hours":
+      return desk.hours().map((h) => ({ id: h.id, name: h.name, sub: openText(h.now), mark: <Icon d={icons.clock} /> }));
     case "canned":
       return desk.canned().map((c) => ({
         id: c.id,
@@ -159,6 +164,7 @@ const newNames: Record<Exclude<AdminPage, "tags">, () => string> = {
   agents: () => at().newAgent,
   teams: () => rt().newTeam,
   roles: () => at().newRole,
+  hours: () => rt().newHours,
   canned: () => at().newCanned,
 };
 
@@ -170,6 +176,7 @@ function Master({ page, item }: { page: Exclude<AdminPage, "tags">; item: () => 
     if (page === "brands") return <BrandForm id={id} />;
     if (page === "inboxes") return <InboxForm id={id} />;
     if (page === "agents") return <AgentForm id={id} />;
+    if (page === "hours") return <HoursForm id={id} />;
     if (page === "teams") return <TeamForm id={id} />;
     if (page === "roles") return <RoleForm id={id} />;
     return <CannedForm id={id} />;
@@ -181,7 +188,7 @@ function Master({ page, item }: { page: Exclude<AdminPage, "tags">; item: () => 
           {newNames[page]}
         </Button>
         <ul>
-          <For each={entries} by={(e: Entry) => e.id} fallback={() => <p class="sub">{() => at().noItems}</p>}>
+          <For each={entries} by={(e: Entry) => e.id} fallback={() => <li class="sub">{() => at().noItems}</li>}>
             {(e) => (
               <li>
                 <a

@@ -11,6 +11,7 @@ import { signal } from "../../../ui/signals.ts";
 import { desk, go } from "../state.ts";
 import { languageName } from "../texts.ts";
 import { copy, FormFrame, NumberField, RemoveButton, SelectField, SetField, TextField } from "./fields.tsx";
+import { hoursOptions } from "./hours.tsx";
 import { listOf, strategyOptions } from "./teams.tsx";
 
 interface Values {
@@ -28,6 +29,7 @@ interface Values {
   team: string;
   strategy: string;
   skills: string;
+  hours: string;
 }
 
 function valuesOf(i: Inbox | undefined): Values {
@@ -46,6 +48,7 @@ function valuesOf(i: Inbox | undefined): Values {
     team: i?.team ?? "",
     strategy: i?.strategy ?? "round_robin",
     skills: (i?.skills ?? []).join(", "),
+    hours: i?.hours ?? "",
   };
 }
 
@@ -54,10 +57,11 @@ export function InboxForm({ id }: { id: string }) {
   const form = new Form<Values>(valuesOf(inbox), (e) => desk.explain(e));
 
   async function save(): Promise<void> {
-    const { origins, brand_id, key, team, skills, ...rest } = form.values.peek();
+    const { origins, brand_id, key, team, skills, hours, ...rest } = form.values.peek();
     const body: Record<string, unknown> = {
       ...rest,
       team: team || null,
+      hours: hours || null,
       skills: listOf(skills),
       allowed_origins: origins.split(/[\s,]+/).filter(Boolean),
     };
@@ -145,6 +149,13 @@ export function InboxForm({ id }: { id: string }) {
           hint={() => rt().strategyHint}
           disabled={() => form.values().team !== ""}
           options={strategyOptions}
+        />
+        <SelectField
+          form={form}
+          name="hours"
+          label={() => rt().hoursOf}
+          hint={() => rt().hoursHint}
+          options={() => hoursOptions(rt().alwaysOpen)}
         />
         <SetField form={form} name="languages" label={() => at().languages} options={languages} />
         <SelectField form={form} name="default_language" label={() => at().defaultLanguage} options={languages} />
