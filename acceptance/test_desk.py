@@ -348,7 +348,7 @@ def test_a_day_by_keyboard_alone(shop, people):
     press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("nora")
-    expect(page.locator(".row .name")).to_have_text(["Nora Petit"])
+    expect(page.locator(".result .name")).to_have_text(["Nora Petit"])
     press("ArrowDown")
     press("Enter")
     expect(page.locator(".head .name")).to_have_text("Nora Petit")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -210,3 +211,77 @@ def test_the_looks_of_views_and_selections(shop, people, lang, dark):
     expect(phone.locator("dialog.view-editor .fitting")).not_to_be_empty()
     accessible(phone)
     shot(phone, f"work-{mark}-phone-view")
+
+
+def test_search_finds_and_opens_where_it_stands(shop, people):
+    made = queue(shop, "Julie Martin", "Paul Durand", "Nora Petit")
+    made["Julie Martin"].write("Ma lampe de bureau clignote depuis hier")
+    for number in range(60):
+        made["Julie Martin"].write(f"et encore {number}")
+    shop.anna.desk("POST", f"/conversations/{made['Paul Durand'].conversation}/notes", {"key": "n", "body": "Proposer une autre lampe, ou un avoir", "mentions": []})
+    shop.anna.desk("POST", f"/conversations/{made['Paul Durand'].conversation}/take", {})
+    desk = console(people, shop)
+    page, press = desk.page, desk.page.keyboard.press
+    press("/")
+    page.keyboard.type("lampes")
+    expect(page.locator(".result .name")).to_have_text(["Paul Durand", "Julie Martin"])
+    expect(page.locator(".result mark")).to_have_text(["lampe", "lampe"])
+    expect(page.locator(".result .hit.note")).to_contain_text("Proposer une autre lampe")
+    # narrowed by filters, which stay for the next search
+    page.get_by_label("Où").select_option("messages")
+    expect(page.locator(".result .name")).to_have_text(["Julie Martin"])
+    page.get_by_label("Où").select_option("")
+    page.get_by_label("Attribuées à").select_option("me")
+    expect(page.locator(".result .name")).to_have_text(["Paul Durand"])
+    page.get_by_label("Attribuées à").select_option("")
+    expect(page.locator(".result")).to_have_count(2)
+    # by keyboard to the one below, opened at the message far up
+    page.get_by_role("searchbox").focus()
+    press("ArrowDown")
+    press("ArrowDown")
+    press("Enter")
+    expect(page.locator(".conversation .head .name")).to_have_text("Julie Martin")
+    expect(desk.bubble("Ma lampe de bureau clignote")).to_be_in_viewport()
+    press("Escape")
+    # a customer, by the beginning of the name
+    press("/")
+    page.keyboard.type("nor")
+    person = page.locator(".people .person")
+    expect(person).to_contain_text("Nora Petit")
+    person.click()
+    expect(page.locator(".conversation .head .name")).to_have_text("Nora Petit")
+    # Karim, who has been taken out of the inbox, finds nothing
+    shop.anna.desk("PATCH", f"/agents/{quote(shop.colleagues['karim'].id)}", {"inboxes": []})
+    karim = console(people, shop, "karim")
+    karim.page.keyboard.press("/")
+    karim.page.keyboard.type("lampe")
+    expect(karim.page.get_by_text("Rien trouvé").or_(karim.page.locator(".empty h3[role=status]"))).to_be_visible()
+    expect(karim.page.locator(".result, .people")).to_have_count(0)
+
+
+@pytest.mark.parametrize("lang,dark", LOOKS)
+def test_the_looks_of_search(shop, people, lang, dark):
+    made = queue(shop, "Julie Martin", "Paul Durand", "Lampert Ferry")
+    made["Julie Martin"].write("Ma lampe de bureau clignote depuis hier, et l’ampoule que vous m’avez envoyée la semaine dernière n’y change rien du tout, c’est bien dommage pour une lampe de ce prix")
+    made["Julie Martin"].write("Avez-vous une autre lampe ?")
+    shop.anna.desk("POST", f"/conversations/{made['Paul Durand'].conversation}/notes", {"key": "n", "body": "Proposer une autre lampe, ou un avoir", "mentions": []})
+    shop.anna.desk("PUT", f"/conversations/{made['Paul Durand'].conversation}/tags", {"tags": ["vip", "livraison"]})
+    shop.anna.desk("POST", f"/conversations/{made['Paul Durand'].conversation}/take", {})
+    mark = f"{lang}-{'dark' if dark else 'light'}"
+    settings = {"locale": "fr-FR" if lang == "fr" else "en-GB", "dark": dark, "reduced_motion": "reduce"}
+    for size, (width, height) in SIZES.items():
+        page = people.page(**settings, viewport={"width": width, "height": height})
+        Console(page, shop, lang).sign_in(at="#/search/lampe")
+        expect(page.locator(".result mark").first).to_be_visible()
+        accessible(page)
+        shot(page, f"work-{mark}-{size}-search")
+        if size == "desktop":
+            page.locator(".result .hit").first.click()
+            expect(page.locator(".timeline[aria-busy=false]")).to_be_visible()
+            accessible(page)
+            shot(page, f"work-{mark}-{size}-search-open")
+    phone = people.page(device="phone", **settings)
+    Console(phone, shop, lang).sign_in(at="#/search/lampe")
+    expect(phone.locator(".result mark").first).to_be_visible()
+    accessible(phone)
+    shot(phone, f"work-{mark}-phone-search")

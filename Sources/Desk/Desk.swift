@@ -15,11 +15,12 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + Views.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + Views.migrations + DeskIndex.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
                 Job("desk.timers", every: 2_000) { c in try await Self.tick(c, live) },
+                Job("desk.search", every: 2_000) { c in _ = try await live.index.catchUp(c) },
                 Job("desk.cleaning", every: 3_600_000) { c in
                     try await c.db.write { tx in
                         let unit = Unit(c, tx, live, actor: .system)
@@ -36,7 +37,7 @@ package struct Desk: Sendable {
 
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
-        + Views.routes + Bulk.routes
+        + Views.routes + Bulk.routes + DeskSearch.routes
         + Tags.routes + CannedReplies.routes + Roles.routes + Teams.routes + BusinessHours.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.

@@ -41,12 +41,15 @@ enum Contacts {
             """, contact.id, contact.brandID, contact.number, contact.name, contact.email, contact.emailVerified, contact.phone, contact.company, contact.location,
             contact.language, contact.externalID, contact.notes, contact.attributes.columnText, contact.picture, contact.pageURL, contact.pageTitle, contact.search,
             contact.firstSeenAt, contact.lastSeenAt, contact.version)
+        try DeskIndex.contact(unit, id: contact.id, number: contact.number, before: "", after: contact.search)
         try unit.tell(.contactUpdated, ref: contact.id)
         return contact
     }
     static func save(_ unit: Unit, _ changed: Contact) throws -> Contact {
         var contact = changed
         contact.version += 1
+        let before = try unit.tx.first("SELECT search FROM desk_contact WHERE id = ?", contact.id) { $0.text(0) } ?? ""
+        try DeskIndex.contact(unit, id: contact.id, number: contact.number, before: before, after: contact.search)
         try unit.tx.run("""
             UPDATE desk_contact SET name = ?, email = ?, email_verified = ?, phone = ?, company = ?, location = ?, language = ?, external_id = ?, notes = ?,
               attributes = ?, picture = ?, page_url = ?, page_title = ?, search = ?, last_seen_at = ?, version = ? WHERE id = ?

@@ -145,19 +145,7 @@ enum Items {
         case .system: .systemCreated
         }
         try unit.log(item.id, change, conversation: conversation.id, inbox: conversation.inboxID, ref: String(item.id))
-        if kind != .system { try index(unit, conversation.id, body) }
         return item
-    }
-    /// Words for search; notes are searched too.
-    static func index(_ unit: Unit, _ conversation: String, _ text: String) throws {
-        for word in Words.of(text).sorted() {
-            try unit.tx.run("INSERT INTO desk_word(word, conversation_id) VALUES (?, ?) ON CONFLICT (word, conversation_id) DO NOTHING", word, conversation)
-        }
-    }
-    /// After a text was changed or taken away: only words that are still there are found.
-    static func reindex(_ unit: Unit, _ conversation: String) throws {
-        try unit.tx.run("DELETE FROM desk_word WHERE conversation_id = ?", conversation)
-        for body in try unit.tx.all("SELECT body FROM desk_item WHERE conversation_id = ? AND kind <> 'system'", conversation, row: { $0.text(0) }) { try index(unit, conversation, body) }
     }
     /// "Anna has taken the conversation." and the like.
     @discardableResult

@@ -235,10 +235,22 @@ extension Conversations {
         if let contact { filter.add("c.contact_id = ?", contact) }
         if let assignee { filter.add("c.assignee_id = ?", assignee) }
         if let priority { filter.add("c.priority = ?", priority.rawValue) }
-        if let q { filter.search(q) }
-        let whole = filter
-        return try await call.read { try page($0, whole, sort: sort, cursor: cursor, limit: limit) }
+        let seen = filter
+        if q != nil { _ = try await call.live.index.catchUp(call.c, steps: 20) }
+        return try await call.read { reader in
+            var whole = seen
+            // `#1042`, or words of messages and notes, of the contact's name or e-mail; of the last one the beginning is enough.
+            if let q {
+                var numbers = try Finder(reader.tx, q).conversations(reader.tx, seen, limit: mostFound).numbers
+                if let number = DeskSearch.number(q) { numbers.append(number) }
+                whole.add(numbers.isEmpty ? "1 = 0" : "c.number IN (\(numbers.map(String.init).joined(separator: ", ")))")
+            }
+            return try page(reader, whole, sort: sort, cursor: cursor, limit: limit)
+        }
     }
+
+    /// A list with words in it ends after so many.
+    static let mostFound = 300
 
     static func page(_ reader: Reader, _ filter: Filter, sort: Sort, cursor: Cursor?, limit: Int) throws -> Response {
         let column = sort == .waiting ? "c.queue_key" : "c.activity_at", down = sort == .newest
@@ -265,26 +277,6 @@ extension Conversations {
         mutating func add(_ condition: String, array values: [any Bindable & Sendable]) {
             sql += " AND " + condition
             binds += values
-        }
-        /// `#1042`, or words of messages and notes, of the contact's name or e-mail; every word must be found, the beginning of it is enough.
-        mutating func search(_ q: String) {
-            if let number = Int64(q.hasPrefix("#") ? q.dropFirst() : q[...]), q.hasPrefix("#") || q.count < 9 {
-                add("c.number = ?", number)
-                return
-            }
-            let words = Words.folded(q).split(separator: " ").prefix(6)
-            if words.isEmpty { add("1 = 0") }   // nothing but signs: nothing is found
-            for word in words {
-                let text = String(word)
-                var parts = "EXISTS (SELECT 1 FROM desk_contact k WHERE k.id = c.contact_id AND k.search LIKE ? ESCAPE '\\')"
-                var values: [any Bindable & Sendable] = ["%" + Words.escaped(text) + "%"]
-                for piece in Words.of(text, most: 4).sorted() {
-                    parts += " OR c.id IN (SELECT w.conversation_id FROM desk_word w WHERE w.word >= ? AND w.word < ?)"
-                    values += [piece, piece + "\u{10FFFF}"] as [any Bindable & Sendable]
-                }
-                sql += " AND (" + parts + ")"
-                binds += values
-            }
         }
     }
 

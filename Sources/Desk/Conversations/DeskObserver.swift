@@ -82,8 +82,9 @@ struct DeskObserver: RoomObserver {
         try update(Unit(c, tx, live, actor: .system), it, item)
     }
     private func update(_ unit: Unit, _ it: Conversation, _ item: Item) throws {
+        let before = try Items.load(unit.tx, item.id)?.body ?? ""
         try unit.tx.run("UPDATE desk_item SET body = ?, content = ? WHERE id = ?", item.body, item.content.columnText, item.id)
-        try Items.reindex(unit, it.id)
+        try DeskIndex.replace(unit, item, before: before, of: it)
         try unit.tell(.messageUpdated, conversation: it.id, inbox: it.inboxID, ref: String(item.id))
         if it.lastMessage == item.id { _ = try Conversations.save(unit, it, newVersion: false) }
     }

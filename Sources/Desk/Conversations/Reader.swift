@@ -147,7 +147,7 @@ final class Reader {
         }
         return .object(out)
     }
-    private func author(_ item: Item) throws -> JSON {
+    func author(_ item: Item) throws -> JSON {
         let picture: String? = switch item.authorKind {
         case "agent": Pictures.path(try agent(item.authorID)?.picture)
         case "contact": Pictures.path(try loadContact(item.authorID)?.picture)

@@ -53,7 +53,7 @@ enum Notes {
                 try unit.tx.run("DELETE FROM desk_mention WHERE item_id = ?", item.id)
                 try unit.tx.run("DELETE FROM desk_item WHERE id = ?", item.id)
                 try unit.tx.run("DELETE FROM desk_change WHERE position = ?", item.id)
-                try Items.reindex(unit, id)
+                try DeskIndex.forget(unit, item, of: it)
                 try unit.tell(.noteDeleted, conversation: id, inbox: it.inboxID, ref: note)
                 try unit.tell(.conversationUpdated, conversation: id, inbox: it.inboxID)
             }

@@ -60,6 +60,7 @@ package final class DeskLive: Sendable {
     var presences: Int64 { presence.load(ordering: .acquiring) }
     let line = WaitingLine()
     var isOver: Bool { state.withLock(\.isClosed) }
+    let index = DeskIndex.Indexer()
     let timers = Lookout<Desk.Timers>()
     /// A routing failed after its cause was committed: the next look at the clock does it again.
     func oweRouting() { state.withLock { $0.owesRouting = true } }

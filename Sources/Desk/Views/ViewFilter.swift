@@ -43,7 +43,9 @@ struct ViewFilter: Sendable, Hashable {
         case .any: filter.add("EXISTS (SELECT 1 FROM desk_conversation_tag t WHERE t.conversation_id = c.id AND t.tag IN (\(Self.marks(tags.count))))", array: tags)
         case .all: for tag in tags { filter.add("EXISTS (SELECT 1 FROM desk_conversation_tag t WHERE t.conversation_id = c.id AND t.tag = ?)", tag) }
         }
-        if let text { filter.search(text) }
+        for (term, _) in SearchText.terms(text ?? "") {
+            filter.add("EXISTS (SELECT 1 FROM desk_posting p WHERE p.term = ? AND p.conversation = c.number)", term)
+        }
         if let waitingMinutes { filter.add("c.waiting_since <= ?", now - waitingMinutes * 60_000) }
         if let createdFrom { filter.add("c.created_at >= ?", createdFrom) }
         if let createdBefore { filter.add("c.created_at < ?", createdBefore) }

@@ -39,7 +39,8 @@ enum Views {
             .json(["items": .array(try await call.read { try all($0.tx, for: call.me).map(\.json) })])
         },
         DeskRoute(.get, "/views/counts", .conversationsRead) { call in
-            .json(["counts": .object(try await call.read { reader in
+            _ = try await call.live.index.catchUp(call.c, steps: 20)
+            return .json(["counts": .object(try await call.read { reader in
                 var counts: JSONObject = [:]
                 for view in try all(reader.tx, for: call.me) { counts[view.id] = .int(try count(reader, view.filter)) }
                 return counts
@@ -50,6 +51,7 @@ enum Views {
             let filter = filter(&fields)
             if !fields.has("filter") { fields.refuse("filter", en: "This field is required.", fr: "Ce champ est obligatoire.") }
             try fields.check()
+            _ = try await call.live.index.catchUp(call.c, steps: 20)
             return .json(["count": .int(try await call.read { try count($0, filter ?? ViewFilter()) })])
         },
         DeskRoute(.post, "/views", .conversationsRead) { call in
@@ -104,6 +106,7 @@ enum Views {
         },
         DeskRoute(.get, "/views/{id}/conversations", .conversationsRead) { call in
             let id = try call.param("id"), limit = try call.limit(), cursor = try Cursor.of(call)
+            _ = try await call.live.index.catchUp(call.c, steps: 20)
             return try await call.read { reader in
                 let view = try load(reader.tx, id, for: call.me)
                 return try Conversations.page(reader, condition(reader, view.filter), sort: view.sort, cursor: cursor, limit: limit)

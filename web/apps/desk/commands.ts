@@ -204,7 +204,9 @@ export const commands: readonly Command[] = [
     icon: icons.search,
     can: () => true,
     run: () => {
-      if (route.peek().at === "admin") goView(desk.view.peek());
+      // At once: the next letter is meant for the field.
+      if (route.peek().at === "desk") return parts.search?.focus();
+      goView(desk.view.peek());
       requestAnimationFrame(() => parts.search?.focus());
     },
   },

@@ -263,6 +263,9 @@ function Here({ model }: { model: ConversationModel }) {
 function Timeline({ model }: { model: ConversationModel }) {
   const pinned = signal(true);
   let box: HTMLElement | undefined;
+  // On the way to an item: where the page scrolls by itself meanwhile says nothing.
+  let seeking = false;
+  const atEnd = (el: HTMLElement) => el.scrollHeight - el.scrollTop - el.clientHeight < 48;
   const { timeline } = model;
   const toEnd = () => {
     if (box) box.scrollTop = box.scrollHeight;
@@ -286,7 +289,7 @@ function Timeline({ model }: { model: ConversationModel }) {
       ref={(e) => box = e}
       onScroll={(e) => {
         const el = e.currentTarget;
-        pinned.set(el.scrollHeight - el.scrollTop - el.clientHeight < 48);
+        if (!seeking) pinned.set(atEnd(el));
         if (el.scrollTop < 160 && timeline.moreBefore.peek()) void older();
       }}
     >
@@ -331,6 +334,32 @@ function Timeline({ model }: { model: ConversationModel }) {
       </p>
     </div>
   );
+  const showItem = async (id: string) => {
+    seeking = true;
+    pinned.set(false);
+    // An old conversation is read back to where it is.
+    for (let i = 0; i < 100 && timeline.moreBefore.peek() && !timeline.items.peek().some((item) => item.id === id); i++) {
+      await model.older();
+    }
+    requestAnimationFrame(() => {
+      const found = box?.querySelector(`[data-item="${id}"]`);
+      found?.scrollIntoView({ block: "center" });
+      found?.classList.add("sought");
+      setTimeout(() => {
+        seeking = false;
+        if (box) pinned.set(atEnd(box));
+      }, 200);
+      setTimeout(() => found?.classList.remove("sought"), 2500);
+    });
+  };
+  effect(() => {
+    const id = model.wanted();
+    if (id === undefined || !timeline.loaded()) return;
+    queueMicrotask(() => {
+      model.wanted.set(undefined);
+      void showItem(id);
+    });
+  });
   const follow = new ResizeObserver(() => {
     if (pinned.peek()) toEnd();
   });

@@ -66,6 +66,7 @@ function Message({ row, model }: { row: Read<MessageRow>; model: ConversationMod
       class={() =>
         `msg ${ours ? "ours" : "theirs"} ${first() ? "first" : ""} ${last() ? "last" : ""} ${tick() === "failed" ? "failed" : ""}`}
       data-event={() => row().item.message.event_id}
+      data-item={() => row().id}
       data-tick={tick}
     >
       {() => (last() ? <Avatar name={author} picture={picture} size="1.75rem" /> : <span class="space" />)}
@@ -251,7 +252,7 @@ function Note({ row, model }: { row: Read<NoteRow>; model: ConversationModel }) 
     return item.note.id !== "" && (item.author.id === desk.myId() || desk.may("notes.moderate"));
   };
   return (
-    <li class={() => `memo ${waiting() === "failed" ? "failed" : ""}`} data-note={() => row().item.note.id}>
+    <li class={() => `memo ${waiting() === "failed" ? "failed" : ""}`} data-note={() => row().item.note.id} data-item={() => row().id}>
       <div class="head">
         <Icon d={icons.note} />
         <strong>{() => t().noteMark}</strong>

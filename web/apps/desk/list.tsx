@@ -14,6 +14,7 @@ import { BulkBar } from "./bulk.tsx";
 import { PriorityMark, TagChip, Wait } from "./chips.tsx";
 import { run } from "./commands.ts";
 import { MeButton, ViewsButton } from "./rail.tsx";
+import { SearchBody } from "./search.tsx";
 import { desk, goView, openConversation, parts } from "./state.ts";
 import { listOfNames, nameWithYou, statusName, viewName } from "./texts.ts";
 
@@ -33,7 +34,7 @@ export function ListPane() {
       <Search />
       {() => {
         const list = desk.list();
-        return <Body list={list} />;
+        return list.view.kind === "search" ? <SearchBody list={list} /> : <Body list={list} />;
       }}
       <BulkBar />
     </section>
@@ -370,13 +371,7 @@ function Empty({ list }: { list: ListModel }) {
           ];
         }
         const v = list.view;
-        if (v.kind === "search" && v.q === "") {
-          return [<Icon d={icons.search} />, <h3>{t().searchHintTitle}</h3>, <p>{t().searchHint}</p>];
-        }
         if (!list.loaded()) return <Spinner label={t().loading} />;
-        if (v.kind === "search") {
-          return [<Icon d={icons.search} />, <h3 role="status">{t().emptySearchTitle}</h3>, <p>{t().emptySearch}</p>];
-        }
         if (v.kind === "mine") {
           const waiting = desk.counts()?.unassigned ?? 0;
           return [

@@ -97,6 +97,10 @@ function Shell() {
     <div
       class="desk"
       data-at={() => route().at}
+      data-view={() => {
+        const r = route();
+        return r.at === "desk" ? r.view.kind : undefined;
+      }}
       data-open={() => {
         const r = route();
         return r.at === "desk" && r.open !== undefined ? "yes" : "no";

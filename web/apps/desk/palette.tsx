@@ -216,7 +216,7 @@ export function openPalette(): void {
   });
 }
 
-async function openContact(p: Contact): Promise<void> {
+export async function openContact(p: Contact): Promise<void> {
   await desk.attempt(async () => {
     const page = await desk.api.history(p.id);
     desk.put(...page.items);

@@ -12,6 +12,7 @@ import type {
   Conversation,
   Counts,
   Deeds,
+  Found,
   Inbox,
   Item,
   Me,
@@ -21,6 +22,7 @@ import type {
   Priority,
   RoleInfo,
   SavedView,
+  SearchFilter,
   Status,
   Tag,
   Team,
@@ -137,6 +139,9 @@ export class DeskApi {
     return this.post(`/conversations/${enc(id)}/viewing`, { viewing, composing });
   }
 
+  search(q: string, filter: SearchFilter, cursor: string | undefined): Promise<Found> {
+    return this.get("/search", { query: { q, ...filter, cursor } });
+  }
   bulk(ids: readonly string[], deeds: Deeds): Promise<BulkResult> {
     return this.post("/conversations/bulk", { ids, ...deeds });
   }

@@ -24,6 +24,8 @@ export interface Staged {
 const viewingEvery = 20_000;
 
 export class ConversationModel {
+  /** An item that somebody wants to see: the timeline goes there when it can. */
+  readonly wanted: Signal<string | undefined> = signal<string | undefined>(undefined);
   readonly timeline: Timeline;
   readonly conversation: Read<Conversation | undefined>;
   readonly mode: Signal<Mode> = signal<Mode>("reply");

@@ -35,6 +35,7 @@ import type {
   PermissionInfo,
   Priority,
   RoleInfo,
+  SearchFilter,
   Status,
   Tag,
   Team,
@@ -109,6 +110,8 @@ export class DeskModel {
   readonly list: Read<ListModel> = computed(() => this.listOf(this.view()));
   /** The row that j and k move. */
   readonly cursor: Signal<string | undefined> = signal<string | undefined>(undefined);
+  /** What every search is narrowed to, until one changes it. */
+  readonly searchFilter: Signal<SearchFilter> = signal<SearchFilter>({});
   readonly views = new Views(this);
   readonly selection = new Selection(this);
   readonly stream: LiveStream;
@@ -266,6 +269,11 @@ export class DeskModel {
       this.#lists.set(key, found);
     }
     return found;
+  }
+
+  filterSearch(change: SearchFilter): void {
+    this.searchFilter.update((now) => ({ ...now, ...change }));
+    this.outdate((v) => v.kind === "search");
   }
 
   /** Lists of these views are fetched anew: the one that is shown at once. */

@@ -1,10 +1,10 @@
 /** One list of conversations: the server's pages, kept in order by what is known since. */
 import { isAbort } from "../../sdk/ports.ts";
 import { isPassing } from "../../sdk/http.ts";
-import { computed, type Read, type Signal, signal } from "../../ui/signals.ts";
+import { batch, computed, type Read, type Signal, signal } from "../../ui/signals.ts";
 import type { DeskModel } from "./desk.ts";
 import { rowsOf, type View, viewQuery } from "./lists.ts";
-import type { Conversation } from "./types.ts";
+import type { Contact, Conversation, FoundConversation, Page } from "./types.ts";
 
 export class ListModel {
   readonly rows: Read<readonly Conversation[]>;
@@ -12,6 +12,10 @@ export class ListModel {
   readonly loading = signal(false);
   readonly complete = signal(false);
   readonly trouble: Signal<string | undefined> = signal<string | undefined>(undefined);
+  /** Of a search: what was found in which conversation, and customers; whether an old database is not indexed to its end yet. */
+  readonly found: Signal<ReadonlyMap<string, FoundConversation>> = signal<ReadonlyMap<string, FoundConversation>>(new Map());
+  readonly people: Signal<readonly Contact[]> = signal<readonly Contact[]>([]);
+  readonly indexing = signal(false);
   #ids: Signal<readonly string[]> = signal<readonly string[]>([]);
   #cursor: string | undefined;
   #stale = true;
@@ -51,7 +55,9 @@ export class ListModel {
     this.trouble.set(undefined);
     try {
       const view = this.view, limit = cursor ? 100 : 50;
-      const page = view.kind === "saved"
+      const page = view.kind === "search"
+        ? await this.#search(view.q, cursor)
+        : view.kind === "saved"
         ? await this.desk.api.viewConversations(view.id, { cursor, limit })
         : await this.desk.api.conversations({ ...viewQuery(view), cursor, limit });
       this.desk.put(...page.items);
@@ -68,5 +74,15 @@ export class ListModel {
     } finally {
       this.loading.set(false);
     }
+  }
+
+  async #search(q: string, cursor: string | undefined): Promise<Page<Conversation>> {
+    const answer = await this.desk.api.search(q, this.desk.searchFilter.peek(), cursor);
+    batch(() => {
+      this.found.update((all) => new Map([...(cursor ? all : []), ...answer.results.map((r) => [r.conversation.id, r] as const)]));
+      if (!cursor) this.people.set(answer.contacts);
+      this.indexing.set(!answer.complete);
+    });
+    return { items: answer.results.map((r) => r.conversation), next_cursor: answer.next_cursor };
   }
 }

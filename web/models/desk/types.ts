@@ -276,6 +276,28 @@ export interface SavedView {
   updated_at: number;
 }
 
+export interface SearchFilter {
+  in?: string | undefined;
+  status?: string | undefined;
+  inbox?: string | undefined;
+  assignee?: string | undefined;
+  tag?: string | undefined;
+  priority?: string | undefined;
+}
+
+export interface FoundConversation {
+  conversation: Conversation;
+  by_contact: boolean;
+  hits: { id: string; kind: "message" | "note"; at: number; author: Author; pieces: { text: string; found: boolean }[] }[];
+}
+
+export interface Found {
+  contacts: Contact[];
+  results: FoundConversation[];
+  next_cursor: string | null;
+  complete: boolean;
+}
+
 /** What is done to several conversations at once. */
 export interface Deeds {
   assign?: string | null;

@@ -4,20 +4,20 @@
 /// No language is asked for or guessed: one set of light rules serves English and French. Two words that have nothing to do with each other
 /// may fall together; one word and its plural always do. Where there are no spaces between words (Chinese, Japanese, Korean), each character
 /// is a word.
-enum SearchText {
+package enum SearchText {
     /// Longer words are cut: what follows hardly ever tells two apart.
-    static let longestTerm = 32
+    package static let longestTerm = 32
     /// Further words of a text are not found.
-    static let mostTerms = 256
+    package static let mostTerms = 256
 
-    struct Word: Hashable {
+    package struct Word: Hashable {
         /// As it stands in the text, in lower case.
-        var text: String
-        var term: String
+        package var text: String
+        package var term: String
     }
 
     /// The terms of a text, each once, with how often they stand in it.
-    static func terms(_ text: String) -> [(term: String, count: Int)] {
+    package static func terms(_ text: String) -> [(term: String, count: Int)] {
         var index: [String: Int] = [:], found: [(term: String, count: Int)] = []
         each(text) { folded in
             let term = term(folded)
@@ -29,13 +29,18 @@ enum SearchText {
         return found
     }
 
-    static func words(_ text: String) -> [Word] {
-        var found: [Word] = [], start = text.unicodeScalars.startIndex
+    package static func words(_ text: String) -> [Word] {
+        placed(text).map { Word(text: String(text.unicodeScalars[$0.range]).lowercased(), term: $0.term) }
+    }
+
+    /// The words where they stand; one that is several words to the index (with a sign in it) comes several times.
+    package static func placed(_ text: String) -> [(range: Range<String.Index>, term: String)] {
+        var found: [(range: Range<String.Index>, term: String)] = [], start = text.unicodeScalars.startIndex
         // Word by word, so that each term keeps the text it came from.
         let scalars = text.unicodeScalars
         func take(_ end: String.UnicodeScalarView.Index) {
-            let piece = String(scalars[start..<end])
-            each(piece) { folded in found.append(Word(text: piece.lowercased(), term: term(folded))) }
+            let range = start..<end
+            each(String(scalars[range])) { folded in found.append((range, term(folded))) }
         }
         var at = start
         while at < scalars.endIndex {
