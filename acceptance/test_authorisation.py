@@ -325,6 +325,7 @@ DESK_LEAST = {
     "POST /teams": "admin", "PATCH /teams/{id}": "admin", "DELETE /teams/{id}": "admin",
     "POST /hours": "admin", "PATCH /hours/{id}": "admin", "DELETE /hours/{id}": "admin",
     "PUT /tags/{name}": "supervisor", "DELETE /tags/{name}": "supervisor",
+    "GET /tokens": "admin", "POST /tokens": "admin", "DELETE /tokens/{id}": "admin", "GET /audit": "admin", "GET /audit/export": "admin",
     "POST /roles": "admin", "PATCH /roles/{id}": "admin", "DELETE /roles/{id}": "admin",
 }
 DESK_OPEN = {"GET /openapi.json"}
@@ -333,6 +334,7 @@ DESK_BODY = {
     "PATCH /agents/{id}": lambda: {"availability": "away"}, "POST /brands": lambda: {"name": f"Brand {next(_numbers)}"}, "PATCH /brands/{id}": lambda: {"name": "Lumen"},
     "POST /inboxes": lambda: {"name": f"Inbox {next(_numbers)}", "brand_id": "x"}, "PATCH /inboxes/{id}": lambda: {"name": "Site"}, "PUT /tags/{name}": lambda: {},
     "POST /teams": lambda: {"name": f"Team {next(_numbers)}"}, "PATCH /teams/{id}": lambda: {"name": "Returns"},
+    "POST /tokens": lambda: {"name": "x", "scopes": ["conversations.read"]},
     "POST /roles": lambda: {"name": f"Role {next(_numbers)}", "permissions": []},
     "POST /hours": lambda: {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}, "PATCH /hours/{id}": lambda: {"name": "Night"},
 }

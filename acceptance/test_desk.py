@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import accessible, shot
-from desk import Console, Shop, picture
+from desk import Agent, Console, Shop, picture
 from shop import until
 
 LIVE = 1000  # ms within which an agent sees what a customer does
@@ -496,6 +496,46 @@ def test_roles_and_brands_of_agents(shop, people):
     expect(karim.page.locator(".admin nav a")).to_have_text(["Rôles"])
 
 
+def test_tokens_and_the_audit_log(shop, people):
+    desk = console(people, shop)
+    page = desk.page
+    page.get_by_role("link", name="Administration").click()
+    page.get_by_role("link", name="Jetons d’API").click()
+    page.get_by_role("button", name="Nouveau jeton").click()
+    page.get_by_label("Nom", exact=True).fill("Robot")
+    page.get_by_label("Modifier les marques et les boîtes").check()
+    accessible(page)
+    page.locator(".edit").get_by_role("button", name="Créer").click()
+    expect(page.locator(".told")).to_contain_text("ne sera plus affiché")
+    secret = page.locator(".told code").inner_text()
+    assert secret.startswith("ckt_")
+    robot = Agent(shop.server, "robot", "")
+    robot.token = secret
+    robot.desk("PATCH", f"/inboxes/{shop.inbox['id']}", {"name": "Boutique"})
+    accessible(page)
+    shot(page, "desk-admin-token-made")
+    page.reload()
+    expect(page.locator(".rows")).to_contain_text("Robot")
+    assert secret not in page.content()
+    page.locator(".rows").get_by_role("button", name="Révoquer").click()
+    page.get_by_role("dialog").get_by_role("button", name="Révoquer").click()
+    expect(page.locator(".rows")).to_contain_text("révoqué")
+    assert robot.request("GET", "/_comptoir/desk/v1/me").status_code == 401
+    page.get_by_role("link", name="Journal d’audit").click()
+    expect(page.locator(".rows li").first).to_contain_text("Jeton : suppression Robot")
+    page.get_by_label("Quoi").select_option("inboxes")
+    expect(page.locator(".rows li").first).to_contain_text("Robot (par un jeton)")
+    expect(page.locator(".rows")).not_to_contain_text("Jeton")
+    page.locator(".rows summary").first.click()
+    expect(page.locator(".rows dd").first).to_have_text("Boutique")
+    accessible(page)
+    shot(page, "desk-admin-audit-log")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    with open(download.value.path(), encoding="utf-8") as file:
+        assert "inboxes.update" in file.read()
+
+
 def test_a_phone_shows_one_pane(shop, people):
     shop.visitor("Julie Martin").write("Bonjour")
     desk = console(people, shop, device="phone")
@@ -630,10 +670,10 @@ def test_everybody_can_use_it(shop, people, lang, dark):
     expect(page.locator("dialog.preferences")).to_be_visible()
     accessible(page)
     page.keyboard.press("Escape")
-    for part in ("brands", "inboxes", "agents", "roles", "canned", "tags"):
+    for part in ("brands", "inboxes", "agents", "roles", "canned", "tags", "tokens", "audit"):
         page.goto(f"{shop.server.base}/desk#/admin/{part}")
         expect(page.locator(f".admin nav a[aria-current=page][href='#/admin/{part}']")).to_be_visible()
-        if part != "tags":
+        if part not in ("tags", "tokens", "audit"):
             page.locator(".items a").first.click()
             expect(page.locator(".edit")).to_be_visible()
         accessible(page)

@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + Views.migrations + DeskIndex.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + Views.migrations + DeskIndex.migrations + Tokens.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -28,6 +28,7 @@ package struct Desk: Sendable {
                         try Idempotency.forgetOld(unit)
                         try Bulk.forgetOld(unit)
                         try Widget.forgetOld(unit)
+                        try Audit.forgetOld(unit)
                     }
                 },
             ],
@@ -38,7 +39,7 @@ package struct Desk: Sendable {
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
         + Views.routes + Bulk.routes + DeskSearch.routes
-        + Tags.routes + CannedReplies.routes + Roles.routes + Teams.routes + BusinessHours.routes + DeskStream.routes + OpenAPI.routes
+        + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Teams.routes + BusinessHours.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.
     static func bot(_ c: Context) -> UserID { c.userID(localpart: "comptoir-desk") }

@@ -34,6 +34,9 @@ struct Agent: Sendable, Hashable {
     var brandOfInbox: [String: String] = [:]
     /// The inboxes whose conversations he sees; nil: all.
     var visible: Set<String>? = []
+    /// Of a token: a program, not a person.
+    var isService = false
+    fileprivate var token: String?
 
     /// For endpoints without sign-in.
     static let nobody = Agent(id: "", name: "", publicName: "", email: nil, role: .agent, picture: nil, pictureMXC: nil, wanted: .offline, availability: .offline,
@@ -146,6 +149,7 @@ enum Agents {
             try Conversations.leave(unit, &it, id)
             try unit.tx.run("UPDATE desk_conversation SET joined_agent = NULL WHERE id = ? AND joined_agent = ?", it.id, id)
         }
+        if !agent.isService { for service in try Tokens.services(unit.tx, of: id) { try loseSight(unit, service) } }
     }
     /// Something visible of an agent is different now: tell the stream, and remember his public name.
     @discardableResult
@@ -197,7 +201,7 @@ enum Agents {
         a.id, a.name, a.public_name, a.email, a.role, a.picture, a.picture_mxc, a.wanted, a.availability, a.capacity, a.languages, a.active,
         a.last_seen_at, a.last_turn, a.created_at, a.skills, a.reassigning,
         (SELECT COUNT(*) FROM desk_conversation c WHERE c.assignee_id = a.id AND c.status = 'open'), a.brands, a.role_id,
-        (SELECT r.name FROM desk_role r WHERE r.id = a.role_id), (SELECT r.permissions FROM desk_role r WHERE r.id = a.role_id)
+        (SELECT r.name FROM desk_role r WHERE r.id = a.role_id), (SELECT r.permissions FROM desk_role r WHERE r.id = a.role_id), a.token_id
         """
     private static func agent(_ row: Row) -> Agent {
         let own = row.textOrNil(19).map { Roles.role(id: $0, name: row.text(20), row.text(21)) }
@@ -206,7 +210,7 @@ enum Agents {
                      picture: row.textOrNil(5), pictureMXC: row.textOrNil(6), wanted: Availability(stored: row.text(7), isReassigning: row.bool(16)),
                      availability: Availability(stored: row.text(8), isReassigning: row.bool(16)), capacity: row.int(9), languages: TextList.decode(row.text(10)),
                      isActive: row.bool(11), lastSeenAt: row.intOrNil(12), lastTurn: row.int(13), createdAt: row.int(14), inboxes: [], load: row.int(17), skills: TextList.decode(row.text(15)),
-                     brands: role == .owner ? nil : row.textOrNil(18).map(TextList.decode))
+                     brands: role == .owner ? nil : row.textOrNil(18).map(TextList.decode), token: row.textOrNil(22))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Agent? {
         guard var agent = try tx.first("SELECT \(columns) FROM desk_agent a WHERE a.id = ?", id, row: agent) else { return nil }
@@ -218,6 +222,7 @@ enum Agents {
             if $0.int(0) == 0 { inboxes.append(($0.text(1), $0.text(2))) } else { agent.teams.append($0.text(1)) }
         }
         try complete(&agent, tx, inboxes)
+        if let token = agent.token { try Tokens.complete(&agent, tx, token: token) }
         return agent
     }
     private static func complete(_ agent: inout Agent, _ tx: ReadTx, _ inboxes: [(id: String, brand: String)]) throws {
@@ -245,6 +250,7 @@ enum Agents {
         for index in agents.indices {
             agents[index].teams = teams[agents[index].id] ?? []
             try complete(&agents[index], tx, inboxes[agents[index].id] ?? [])
+            if let token = agents[index].token { try Tokens.complete(&agents[index], tx, token: token) }
         }
         return agents
     }

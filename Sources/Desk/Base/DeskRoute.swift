@@ -31,12 +31,19 @@ struct DeskRoute: Sendable {
                     try c.limiter.take(limit, who: request.remote, now: c.clock.now)
                     return try await handler(DeskCall(request, c, live, me: .nobody))
                 }
-                let session = try await Problems.session(request, c)
-                try c.limiter.take(limit, user: session, remote: request.remote, now: c.clock.now)
-                let me = try await Agents.signedIn(c, live, session)
+                let me: Agent
+                if let token = request.token, token.hasPrefix(Tokens.prefix) {
+                    me = try await Tokens.signedIn(c, live, token)
+                    try c.limiter.take(limit, who: me.id, now: c.clock.now)
+                } else {
+                    let session = try await Problems.session(request, c)
+                    try c.limiter.take(limit, user: session, remote: request.remote, now: c.clock.now)
+                    me = try await Agents.signedIn(c, live, session)
+                    live.beat(me.id, now: c.clock.now)   // whatever he does is a sign of life
+                }
                 guard me.role.may(permission) else { throw DeskError.forbidden }
-                live.beat(me.id, now: c.clock.now)   // whatever he does is a sign of life
-                return try await handler(DeskCall(request, c, live, me: me))
+                let isAct = method != .get && Audit.administrative.contains(permission)
+                return try await handler(DeskCall(request, c, live, me: me, act: isAct ? (method, path) : nil))
             }
         }
     }
@@ -49,9 +56,11 @@ struct DeskCall: Sendable {
     let live: DeskLive
     let me: Agent
     let language: String
+    /// An administrative act: what `write` does is in the audit log.
+    private let act: (method: Method, path: String)?
 
-    init(_ request: Request, _ c: Context, _ live: DeskLive, me: Agent) {
-        self.request = request; self.c = c; self.live = live; self.me = me
+    init(_ request: Request, _ c: Context, _ live: DeskLive, me: Agent, act: (method: Method, path: String)? = nil) {
+        self.request = request; self.c = c; self.live = live; self.me = me; self.act = act
         language = Problems.language(request)
     }
     var now: Int64 { c.clock.now }
@@ -63,6 +72,19 @@ struct DeskCall: Sendable {
     func fields() throws(DeskError) -> Fields { Fields(try Problems.body(request)) }
 
     func write<T: Sendable>(_ body: @escaping @Sendable (Unit) throws -> T) async throws -> T {
+        guard let act else { return try await plainWrite(body) }
+        let (me, target) = (me, request.params["id"] ?? request.params["name"])
+        let data = Audit.clean((try? Problems.body(request)) ?? [:])   // a picture is no object, and what was wrong was refused before
+        return try await plainWrite { unit in
+            let name = try target.map { try Audit.name(unit.tx, act.path, $0) } ?? nil
+            let result = try body(unit)
+            let made = (result as? JSON)?["id"]?.stringValue
+            try Audit.add(unit, by: me, Audit.action(act.method, act.path), target: target ?? made ?? "", name: name ?? data["name"]?.stringValue, data)
+            return result
+        }
+    }
+    /// Nothing that an administrator would look for.
+    func plainWrite<T: Sendable>(_ body: @escaping @Sendable (Unit) throws -> T) async throws -> T {
         let (c, live, me) = (c, live, me)
         return try await c.db.write { tx in try body(Unit(c, tx, live, actor: .agent(me.id))) }
     }

@@ -9,9 +9,11 @@ package struct Role: Sendable, Hashable {
     package let name: String?
     package let permissions: Set<Permission>
 
-    package init(_ id: String, name: String? = nil, _ permissions: Set<Permission>) {
+    /// `limit`: holds no more than that, whatever it is said to hold.
+    package init(_ id: String, name: String? = nil, _ permissions: Set<Permission>, upTo limit: Set<Permission>? = nil) {
         rawValue = id; self.name = name
-        self.permissions = Permission.whole(permissions)
+        let whole = Permission.whole(permissions)
+        self.permissions = limit.map(whole.intersection) ?? whole
     }
     package func may(_ permission: Permission) -> Bool { permissions.contains(permission) }
 
@@ -44,6 +46,8 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case tagsManage = "tags.manage"
     case notesModerate = "notes.moderate"
     case rolesManage = "roles.manage"
+    case tokensManage = "tokens.manage"
+    case auditRead = "audit.read"
 
     /// What whoever has this one has too.
     private var implied: Set<Permission> {
@@ -89,6 +93,7 @@ extension Agent {
     func knows(_ inbox: Inbox) -> Bool { knows(brand: inbox.brandID) && (isBroad || inboxes.contains(inbox.id)) }
     /// Colleagues: those of a brand that both know, and those who know every brand.
     func knows(_ other: Agent) -> Bool {
+        if other.isService, other.id != id { return false }   // programs are no colleagues
         guard let mine = knownBrands, other.id != id, let theirs = other.knownBrands else { return true }
         return !mine.isDisjoint(with: theirs)
     }

@@ -88,8 +88,9 @@ enum CannedReplies {
             try fields.check()
             try mayWrite(scope, call.me)
             let name = try Fields.must(shortcut, "shortcut"), text = try Fields.must(body, "body")
-            return .json(try await call.write {
-                try add($0, shortcut: name, title: title ?? name, language: language, scope: scope, owner: scope == .personal ? call.me.id : nil, brand: try brandToGive($0, brand, scope, call.me), body: text).json
+            return .json(try await call.write { unit in
+                if scope == .team { try Audit.add(unit, by: call.me, "canned.create", target: "", name: name) }
+                return try add(unit, shortcut: name, title: title ?? name, language: language, scope: scope, owner: scope == .personal ? call.me.id : nil, brand: try brandToGive(unit, brand, scope, call.me), body: text).json
             }, status: 201)
         },
         DeskRoute(.patch, "/canned/{id}", .cannedUse) { call in
@@ -113,6 +114,7 @@ enum CannedReplies {
                 it.owner = it.scope == .personal ? it.owner ?? call.me.id : nil
                 if it.scope == .personal { it.brand = nil }
                 it.updatedAt = unit.now
+                if it.scope == .team { try Audit.add(unit, by: call.me, "canned.update", target: id, name: it.shortcut) }
                 try unit.tx.run("UPDATE desk_canned SET shortcut = ?, title = ?, language = ?, scope = ?, owner_id = ?, body = ?, updated_at = ?, brand_id = ? WHERE id = ?",
                                 it.shortcut, it.title, it.language, it.scope.rawValue, it.owner, it.body, it.updatedAt, it.brand, it.id)
                 try unit.tell(.settingsUpdated, ref: "canned")
@@ -122,7 +124,9 @@ enum CannedReplies {
         DeskRoute(.delete, "/canned/{id}", .cannedUse) { call in
             let id = try call.param("id")
             try await call.write { unit in
-                try mayChange(try load(unit.tx, id, for: call.me), call.me)
+                let it = try load(unit.tx, id, for: call.me)
+                try mayChange(it, call.me)
+                if it.scope == .team { try Audit.add(unit, by: call.me, "canned.delete", target: id, name: it.shortcut) }
                 try unit.tx.run("DELETE FROM desk_canned WHERE id = ?", id)
                 try unit.tell(.settingsUpdated, ref: "canned")
             }

@@ -7,11 +7,12 @@ extension Conversations {
         DeskRoute(.get, "/conversations", .conversationsRead, list),
         DeskRoute(.get, "/conversations/{id}", .conversationsRead) { call in
             let id = try call.param("id")
-            let (json, version) = try await call.read { reader in
+            let (json, it) = try await call.read { reader in
                 let it = try reader.visible(id)
-                return (try reader.conversation(it), it.version)
+                return (try reader.conversation(it), it)
             }
-            return tagged(json, version)
+            try await Audit.read(call, it)
+            return tagged(json, it.version)
         },
         DeskRoute(.get, "/conversations/{id}/timeline", .conversationsRead, timeline),
         DeskRoute(.post, "/conversations/{id}/take", .conversationsWrite) { call in
@@ -137,7 +138,7 @@ extension Conversations {
             throw DeskError(.forbidden, en: "This conversation is a colleague’s: ask a supervisor, or take it over.", fr: "Cette conversation est à un collègue : demandez à un superviseur, ou reprenez-la.")
         }
         if let agent {
-            guard let target = try Agents.load(unit.tx, agent), target.isActive else {
+            guard let target = try Agents.load(unit.tx, agent), target.isActive, !target.isService else {
                 throw DeskError.invalid("agent", en: "There is no such agent.", fr: "Cet agent n’existe pas.")
             }
             if it.status == .open, it.state.waitingSince != nil, Dispatch.hasGone(target, unit.live, now: unit.c.clock.now) {
@@ -283,8 +284,8 @@ extension Conversations {
     private static let timeline: DeskRoute.Handler = { call in
         let id = try call.param("id"), limit = try call.limit(default: 50, max: 200)
         let before = try call.position(query: "before"), after = try call.position(query: "after")
-        return .json(try await call.read { reader in
-            _ = try reader.visible(id)
+        let (page, it): (JSON, Conversation) = try await call.read { reader in
+            let it = try reader.visible(id)
             let columns = Items.columns
             var items: [Item]
             if let after {
@@ -296,7 +297,9 @@ extension Conversations {
             let first = items.first?.id ?? after.map { $0 + 1 } ?? before ?? .max, last = items.last?.id ?? before.map { $0 - 1 } ?? after ?? 0
             let moreBefore = try reader.tx.exists("SELECT 1 FROM desk_item WHERE conversation_id = ? AND id < ?", id, first)
             let moreAfter = try reader.tx.exists("SELECT 1 FROM desk_item WHERE conversation_id = ? AND id > ?", id, last)
-            return ["items": .array(try items.map { try reader.item($0) }), "more_before": .bool(moreBefore), "more_after": .bool(moreAfter)]
-        })
+            return (["items": .array(try items.map { try reader.item($0) }), "more_before": .bool(moreBefore), "more_after": .bool(moreAfter)], it)
+        }
+        try await Audit.read(call, it)
+        return .json(page)
     }
 }

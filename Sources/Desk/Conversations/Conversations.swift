@@ -117,6 +117,7 @@ enum Conversations {
 
     /// One of two who take at the same time wins; the other is told who.
     static func take(_ unit: Unit, _ conversation: Conversation, by agent: Agent, force: Bool, reader: Reader) throws -> Conversation {
+        if agent.isService { throw DeskError(.conflict, en: "A program takes no conversation: give it to a person.", fr: "Un programme ne prend pas de conversation : confiez-la à une personne.") }
         if conversation.assignee == agent.id { return conversation }
         if let winner = conversation.assignee, !force {
             let name = try Agents.load(unit.tx, winner)?.publicName ?? winner
@@ -212,7 +213,7 @@ enum Conversations {
     }
     /// An agent writes to the customer.
     static func send(_ unit: Unit, _ conversation: Conversation, _ message: Outgoing, by agent: String) throws -> Item {
-        if conversation.assignee == nil { try assign(unit, conversation, to: agent, how: .taken) }
+        if conversation.assignee == nil, try Agents.load(unit.tx, agent)?.isService == false { try assign(unit, conversation, to: agent, how: .taken) }
         try ensureMember(unit, conversation.room, agent)
         let event = try unit.c.ports.rooms.append(unit.c, unit.tx, NewEvent(room: conversation.room, sender: UserID(trusted: agent), type: "m.room.message",
                                                                             content: .object(message.content), timestamp: unit.eventTime))

@@ -50,6 +50,7 @@ enum Notes {
                 let it = try call.reader(unit).visible(id)
                 guard let item = try Items.load(unit.tx, note: note), item.conversationID == id else { throw DeskError.notFound }
                 guard item.authorID == call.me.id || call.me.role.may(.notesModerate) else { throw DeskError.forbidden }
+                if item.authorID != call.me.id { try Audit.add(unit, by: call.me, "conversations.notes.delete", target: id, name: "#\(it.number)", ["author": .string(item.authorID)]) }
                 try unit.tx.run("DELETE FROM desk_mention WHERE item_id = ?", item.id)
                 try unit.tx.run("DELETE FROM desk_item WHERE id = ?", item.id)
                 try unit.tx.run("DELETE FROM desk_change WHERE position = ?", item.id)

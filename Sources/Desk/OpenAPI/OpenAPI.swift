@@ -14,7 +14,7 @@ enum OpenAPI {
     /// One operation of the document.
     struct Operation: Sendable {
         enum Body: Sendable { case none, json(JSON), image }
-        enum Answer: Sendable { case json(Int, JSON), empty, events }
+        enum Answer: Sendable { case json(Int, JSON), empty, events, csv }
         let method: Method, path: String, id: String, tag: String, summary: String
         var query: [(name: String, schema: JSON, description: String)] = []
         var body = Body.none
@@ -36,10 +36,10 @@ enum OpenAPI {
                      "description": "The counter's side of the desk: queue, conversations, contacts, settings, and a live stream. Sign in by the Matrix login and send its access token. Times are milliseconds since 1970."],
             "servers": [["url": .string(DeskRoute.base)]],
             "security": [["token": []]],
-            "tags": .array(["Me", "Agents", "Teams", "Hours", "Brands", "Inboxes", "Contacts", "Conversations", "Views", "Notes", "Canned replies", "Tags", "Stream"].map { ["name": .string($0)] }),
+            "tags": .array(["Me", "Agents", "Teams", "Hours", "Brands", "Inboxes", "Contacts", "Conversations", "Views", "Notes", "Canned replies", "Tags", "Tokens", "Audit", "Stream"].map { ["name": .string($0)] }),
             "paths": .object(paths),
             "components": [
-                "securitySchemes": ["token": ["type": "http", "scheme": "bearer", "description": "A Matrix access token of an agent."]],
+                "securitySchemes": ["token": ["type": "http", "scheme": "bearer", "description": "A Matrix access token of an agent, or an API token (`ckt_…`)."]],
                 "schemas": .object(schemas.merging(workingSchemas)),
                 "responses": ["Problem": ["description": "What went wrong, for a person (`detail`, in the language of Accept-Language) and for a program (`code`).",
                                           "content": ["application/problem+json": ["schema": ref("Problem")]]]],
@@ -61,6 +61,7 @@ enum OpenAPI {
         switch operation.answer {
         case .json(let status, let schema): responses[String(status)] = ["description": "Done.", "content": ["application/json": ["schema": schema]]]
         case .empty: responses["204"] = ["description": "Done."]
+        case .csv: responses["200"] = ["description": "Comma-separated values with a line of names.", "content": ["text/csv": ["schema": ["type": "string"]]]]
         case .events: responses["200"] = ["description": "Server-Sent Events.", "content": ["text/event-stream": ["schema": ["type": "string"]]]]
         }
         if operation.method == .post, operation.path.hasSuffix("/messages") || operation.path.hasSuffix("/notes") {

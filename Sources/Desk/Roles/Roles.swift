@@ -153,6 +153,8 @@ extension Permission {
         case .tagsManage: Phrase(en: "Create, colour and delete tags", fr: "Créer, colorer et supprimer des étiquettes")
         case .notesModerate: Phrase(en: "Delete the notes of others", fr: "Supprimer les notes des autres")
         case .rolesManage: Phrase(en: "Make and change roles", fr: "Créer et modifier les rôles")
+        case .tokensManage: Phrase(en: "Make and revoke API tokens", fr: "Créer et révoquer des jetons d’API")
+        case .auditRead: Phrase(en: "Read the audit log", fr: "Lire le journal d’audit")
         }
     }
 }

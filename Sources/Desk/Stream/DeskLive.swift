@@ -45,6 +45,8 @@ package final class DeskLive: Sendable {
         /// Agents who type in a Matrix app of their own.
         var typingInRoom: [String: Set<String>] = [:]
         var contactsSeen: [String: Int64] = [:]
+        /// When an agent last opened a conversation that is not his.
+        var looks: [String: Int64] = [:]
         var agentNames: [String: (name: String, picture: String?)] = [:]
         var running = 0
         var seedTime: Int64?
@@ -273,6 +275,17 @@ package final class DeskLive: Sendable {
             "conversation_id": .string(conversation), "contact": .bool(state.contactTyping.contains(conversation)),
             "agents": .of((state.typing[conversation] ?? [:]).keys.sorted()),
         ])
+    }
+
+    /// False when the same was noted less than `every` ago. Forgets all when there are many: the log then has an entry more.
+    func firstLook(_ agent: String, _ conversation: String, now: Int64, every: Int64) -> Bool {
+        state.withLock { state in
+            let key = agent + " " + conversation
+            if let last = state.looks[key], last + every > now, last <= now { return false }
+            if state.looks.count >= 20_000 { state.looks = [:] }
+            state.looks[key] = now
+            return true
+        }
     }
 
     // MARK: contacts

@@ -151,7 +151,7 @@ enum DeskStream {
 
         private func begin() async throws -> [UInt8]? {
             guard state.withLock({ state in defer { state.hasBegun = true }; return !state.hasBegun }) else { return nil }
-            if call.me.availability != call.me.wanted { try await call.write { try Agents.revive($0, self.call.me.id) } }
+            if call.me.availability != call.me.wanted, !call.me.isService { try await call.write { try Agents.revive($0, self.call.me.id) } }
             let given = state.withLock(\.since)
             let (position, floor, agents) = try await call.read { reader in
                 (try reader.tx.position, try reader.tx.first("SELECT value FROM desk_counter WHERE name = 'change floor'") { $0.int(0) } ?? 0, try Agents.all(reader.tx).filter { reader.viewer.knows($0) }.map { $0.json(for: reader.viewer) })
@@ -178,6 +178,9 @@ enum DeskStream {
             let now = call.now
             guard state.withLock({ $0.lastCheck + 60_000 <= now }) else { return true }
             state.withLock { $0.lastCheck = now }
+            if let token = call.request.token, token.hasPrefix(Tokens.prefix) {
+                do { return try await Tokens.signedIn(call.c, call.live, token).isActive } catch is DeskError { return false }
+            }
             do { _ = try await Problems.session(call.request, call.c) } catch is MatrixError { return false }
             return try await call.read { try Agents.load($0.tx, self.call.me.id)?.isActive == true }
         }

@@ -53,6 +53,8 @@ package struct Config: Sendable {
     package var retentionMax: Int64? = nil
     /// How long media stays after the last message that names it was deleted; `never` lets it stay for ever. Encrypted messages are not known.
     package var deletedMediaGrace: Int64? = 86_400_000
+    /// How long the desk's audit log is kept; `never` keeps it for ever.
+    package var auditRetention: Int64? = 365 * 86_400_000
     /// How many copies of the database from before upgrades are kept in the data directory's `backups`, for 30 days; 0: none is made.
     package var upgradeBackups = 3
     /// Seconds for which the server, told to end, answers on but says that it is not ready: time for a load balancer to notice.

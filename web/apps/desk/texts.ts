@@ -41,6 +41,11 @@ export function languageName(code: string): string {
   }
 }
 
+/** A moment, in the short form of the language. */
+export function dateTime(at: number): string {
+  return new Intl.DateTimeFormat(lang(), { dateStyle: "medium", timeStyle: "short" }).format(at);
+}
+
 export function listOfNames(names: readonly string[]): string {
   return new Intl.ListFormat(lang(), { type: "conjunction" }).format(names);
 }

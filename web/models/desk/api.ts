@@ -68,6 +68,10 @@ export class DeskApi {
   patch<T>(path: string, body: unknown, options?: RequestOptions): Promise<T> {
     return this.http.request<T>("PATCH", base + path, this.#o({ ...options, body }));
   }
+  /** An answer that is no JSON. */
+  blob(path: string, options?: RequestOptions): Promise<Blob> {
+    return this.http.blob(base + path, this.#o(options));
+  }
   async remove(path: string): Promise<void> {
     await this.http.delete(base + path, this.#o());
   }

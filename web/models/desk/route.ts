@@ -1,8 +1,19 @@
 /** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/team/tm_1`, `#/view/vw_1/cv_1`, `#/search/lamp/cv_1`, `#/admin/brands`. Pure. */
 import { standing, type StandingView, type View } from "./lists.ts";
 
-export type AdminPage = "brands" | "inboxes" | "agents" | "teams" | "hours" | "roles" | "canned" | "tags";
-export const adminPages: readonly AdminPage[] = ["brands", "inboxes", "agents", "teams", "hours", "roles", "canned", "tags"];
+export type AdminPage = "brands" | "inboxes" | "agents" | "teams" | "hours" | "roles" | "canned" | "tags" | "tokens" | "audit";
+export const adminPages: readonly AdminPage[] = [
+  "brands",
+  "inboxes",
+  "agents",
+  "teams",
+  "hours",
+  "roles",
+  "canned",
+  "tags",
+  "tokens",
+  "audit",
+];
 
 export type Route =
   | { at: "desk"; view: View; open: string | undefined }

@@ -49,6 +49,34 @@ export interface RoleInfo {
   agents: number;
 }
 
+export interface Token {
+  id: string;
+  name: string;
+  agent: string;
+  maker: { id: string; name: string };
+  scopes: string[];
+  created_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
+  revoked_at: number | null;
+  active: boolean;
+}
+export interface NewToken extends Token {
+  token: string;
+}
+
+export interface AuditEntry {
+  id: string;
+  at: number;
+  actor: { id: string; name: string };
+  token: string | null;
+  action: string;
+  label: string;
+  target: string;
+  target_name: string | null;
+  data: Record<string, unknown>;
+}
+
 export interface PermissionInfo {
   id: string;
   name: string;

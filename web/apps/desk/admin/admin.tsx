@@ -1,5 +1,6 @@
 /** Administration: a page for each thing, its list, and the form of one. */
 import { at } from "../../../models/desk/admin-strings.ts";
+import { gt } from "../../../models/desk/governing-strings.ts";
 import { type AdminPage, adminPages, formatRoute } from "../../../models/desk/route.ts";
 import { rt } from "../../../models/desk/routing-strings.ts";
 import { t } from "../../../models/desk/strings.ts";
@@ -8,12 +9,14 @@ import * as icons from "../../../ui/icons.ts";
 import { type Child, For } from "../../../ui/jsx-runtime.ts";
 import { computed, effect } from "../../../ui/signals.ts";
 import { desk, go, route } from "../state.ts";
+import { AuditPage } from "./audit.tsx";
 import { AgentForm } from "./agents.tsx";
 import { BrandForm } from "./brands.tsx";
 import { CannedForm } from "./canned.tsx";
 import { HoursForm, openText } from "./hours.tsx";
 import { InboxForm } from "./inboxes.tsx";
 import { RoleForm } from "./roles.tsx";
+import { TokensPage } from "./tokens.tsx";
 import { TagsPage } from "./tags.tsx";
 import { TeamForm } from "./teams.tsx";
 
@@ -26,6 +29,8 @@ const needs: Record<AdminPage, string> = {
   hours: "settings.manage",
   canned: "canned.use",
   tags: "tags.manage",
+  tokens: "tokens.manage",
+  audit: "audit.read",
 };
 const pageIcons: Record<AdminPage, string> = {
   brands: icons.star,
@@ -36,6 +41,8 @@ const pageIcons: Record<AdminPage, string> = {
   hours: icons.clock,
   canned: icons.bolt,
   tags: icons.tag,
+  tokens: icons.pin,
+  audit: icons.list,
 };
 
 export interface Entry {
@@ -98,14 +105,18 @@ export function AdminPane() {
       </header>
       {() => {
         const p = page();
-        return p === "tags" ? <TagsPage /> : p ? <Master page={p} item={item} /> : null;
+        if (p === "tags") return <TagsPage />;
+        if (p === "tokens") return <TokensPage />;
+        if (p === "audit") return <AuditPage />;
+        return p ? <Master page={p} item={item} /> : null;
       }}
     </main>
   );
 }
 
 function pageName(page: AdminPage): string {
-  return page === "teams" || page === "hours" ? rt()[page] : at()[page];
+  if (page === "teams" || page === "hours") return rt()[page];
+  return page === "tokens" || page === "audit" ? gt()[page] : at()[page];
 }
 
 function entriesOf(page: AdminPage): Entry[] {
@@ -149,7 +160,7 @@ function entriesOf(page: AdminPage): Entry[] {
         sub: c.title || c.body,
         mark: c.scope === "personal" ? <Icon d={icons.user} /> : <Icon d={icons.users} />,
       }));
-    case "tags":
+    default:
       return [];
   }
 }
@@ -158,7 +169,9 @@ function Swatch(props: { colour: string }) {
   return <span class="swatch" aria-hidden="true" style={{ "background-color": props.colour }} />;
 }
 
-const newNames: Record<Exclude<AdminPage, "tags">, () => string> = {
+/** Those that are a list and the form of one. */
+type MasterPage = Exclude<AdminPage, "tags" | "tokens" | "audit">;
+const newNames: Record<MasterPage, () => string> = {
   brands: () => at().newBrand,
   inboxes: () => at().newInbox,
   agents: () => at().newAgent,
@@ -168,7 +181,7 @@ const newNames: Record<Exclude<AdminPage, "tags">, () => string> = {
   canned: () => at().newCanned,
 };
 
-function Master({ page, item }: { page: Exclude<AdminPage, "tags">; item: () => string | undefined }) {
+function Master({ page, item }: { page: MasterPage; item: () => string | undefined }) {
   const entries = computed(() => entriesOf(page));
   // The form stays while the list around it changes.
   const exists = computed(() => item() === "new" || entries().some((e) => e.id === item()));

@@ -52,7 +52,7 @@ export function RoleForm({ id }: { id: string }) {
         )
         : null}
     >
-      {locked ? <p class="sub">{() => (role?.built_in ? at().roleFixed : at().roleMore)}</p> : null}
+      {locked ? <p class="sub" tabIndex={0}>{() => (role?.built_in ? at().roleFixed : at().roleMore)}</p> : null}
       <TextField form={form} name="name" label={() => at().name} maxLength={80} disabled={() => locked} />
       <fieldset class="set">
         <legend>{() => at().permissions}</legend>
