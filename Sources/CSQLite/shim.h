@@ -2,11 +2,14 @@
 
 // The variadic calls of SQLite that Swift cannot make, and its destructor constants, which Swift cannot spell.
 
-static inline int comptoir_sqlite_strict_strings(sqlite3 *db) {
+static inline int comptoir_sqlite_configure(sqlite3 *db) {
     // A "word" is always an identifier, as in PostgreSQL: a misspelt column is an error, never a text.
     int status = sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, (int *)0);
-    if (status != SQLITE_OK) return status;
-    return sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, (int *)0);
+    if (status == SQLITE_OK) status = sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, (int *)0);
+    // A statement is planned once, whatever its values. Otherwise one that compares a column with a value is planned anew each time that it runs,
+    // if there is an index of those rows alone in which that column has a certain value.
+    if (status == SQLITE_OK) status = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_QPSG, 1, (int *)0);
+    return status;
 }
 
 static inline int comptoir_sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text, int length) {

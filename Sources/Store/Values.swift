@@ -45,46 +45,63 @@ package struct Row {
     }
 
     let source: Source
+    /// How many columns the result has: asked of the database once a query, not for each value.
+    let columns: Int32
+
+    @inline(__always)
+    private func checked(_ column: Int) -> Int32 {
+        precondition(column >= 0 && column < Int(columns), "the row has no column \(column)")
+        return Int32(truncatingIfNeeded: column)
+    }
 
     package func isNull(_ column: Int) -> Bool {
         switch source {
-        case .sqlite(let statement): SQLiteColumn.isNull(statement, column)
-        case .postgres(let result, let row): result.isNull(row, column)
+        case .sqlite(let statement): SQLiteColumn.isNull(statement, checked(column))
+        case .postgres(let result, let row): result.isNull(row, checked(column))
         }
     }
 
     package func int(_ column: Int) -> Int64 {
         switch source {
-        case .sqlite(let statement): SQLiteColumn.int(statement, column)
-        case .postgres(let result, let row): result.int(row, column)
+        case .sqlite(let statement): SQLiteColumn.int(statement, checked(column))
+        case .postgres(let result, let row): result.int(row, checked(column))
         }
     }
 
     package func real(_ column: Int) -> Double {
         switch source {
-        case .sqlite(let statement): SQLiteColumn.real(statement, column)
-        case .postgres(let result, let row): result.real(row, column)
+        case .sqlite(let statement): SQLiteColumn.real(statement, checked(column))
+        case .postgres(let result, let row): result.real(row, checked(column))
         }
     }
 
-    package func text(_ column: Int) -> String {
-        switch source {
-        case .sqlite(let statement): SQLiteColumn.text(statement, column)
-        case .postgres(let result, let row): result.text(row, column)
-        }
-    }
+    package func text(_ column: Int) -> String { textOrNil(column) ?? "" }
 
     package func bytes(_ column: Int) -> [UInt8] {
         switch source {
-        case .sqlite(let statement): SQLiteColumn.bytes(statement, column)
-        case .postgres(let result, let row): result.bytes(row, column)
+        case .sqlite(let statement): SQLiteColumn.bytes(statement, checked(column))
+        case .postgres(let result, let row): result.bytes(row, checked(column))
+        }
+    }
+
+    package func textOrNil(_ column: Int) -> String? {
+        switch source {
+        case .sqlite(let statement): SQLiteColumn.text(statement, checked(column))
+        case .postgres(let result, let row): result.text(row, checked(column))
+        }
+    }
+
+    /// The text of a column in which the same value stands in row after row: where it is that of the row before, that one is given, and none is made.
+    package func text(_ column: Int, like last: String) -> String {
+        switch source {
+        case .sqlite(let statement): SQLiteColumn.text(statement, checked(column), like: last) ?? ""
+        case .postgres(let result, let row): result.text(row, checked(column)) ?? ""
         }
     }
 
     package func bool(_ column: Int) -> Bool { int(column) != 0 }
     package func intOrNil(_ column: Int) -> Int64? { isNull(column) ? nil : int(column) }
     package func realOrNil(_ column: Int) -> Double? { isNull(column) ? nil : real(column) }
-    package func textOrNil(_ column: Int) -> String? { isNull(column) ? nil : text(column) }
     package func bytesOrNil(_ column: Int) -> [UInt8]? { isNull(column) ? nil : bytes(column) }
     package func boolOrNil(_ column: Int) -> Bool? { isNull(column) ? nil : bool(column) }
 }

@@ -61,7 +61,8 @@ package final class EventRow: Sendable {
         self.redaction = redaction
     }
 
-    package init(_ row: Row) {
+    /// - Parameter last: The row before: what is the same in both is kept once.
+    package init(_ row: Row, like last: EventRow? = nil) {
         pos = row.int(0)
         let room = row.int(1)
         roomNID = abs(room)
@@ -69,7 +70,7 @@ package final class EventRow: Sendable {
         id = EventID(trusted: row.text(2))
         type = row.text(3)
         stateKey = row.textOrNil(4)
-        sender = UserID(trusted: row.text(5))
+        sender = UserID(trusted: last.map { row.text(5, like: $0.sender.rawValue) } ?? row.text(5))
         timestamp = row.int(6)
         depth = row.int(7)
         content = row.bytes(8)
@@ -93,7 +94,12 @@ package enum EventStore {
         try all(tx, sql, array: binds)
     }
     package static func all(_ tx: ReadTx, _ sql: String, array binds: [any Bindable]) throws -> [EventRow] {
-        var events = try tx.all(sql, array: binds) { EventRow($0) }
+        var last: EventRow?
+        var events = try tx.all(sql, array: binds) { row in
+            let event = EventRow(row, like: last)
+            last = event
+            return event
+        }
         for index in events.indices where events[index].redactedBy != nil { try addRedaction(tx, &events[index]) }
         return events
     }
@@ -113,7 +119,7 @@ package enum EventStore {
             run.removeAll(keepingCapacity: true)
         }
         try tx.each(sql, array: binds) { row in
-            let event = EventRow(row)
+            let event = EventRow(row, like: run.last?.event)
             if let last = run.last, last.event.roomNID != event.roomNID { keep() }
             run.append((event: event, flag: row.bool(EventSQL.columnCount)))
         }

@@ -64,12 +64,18 @@ struct SyncReader {
                               joined: Set(joined.map(\.room)), fresh: fresh, touched: touched?.rooms, receipts: touched?.read)
         for source in c.syncSources { try source.contribute(c, tx, scope, into: &answer.parts) }
 
-        let ahead = isInitial && joined.count > 8 ? try Ahead(tx, self, joined, now: now, ignored) : nil
-        for membership in joined {
-            let part = answer.parts.rooms.removeValue(forKey: membership.room)
-            let isFresh = fresh.contains(membership.room)
-            guard isFresh || part != nil || max(membership.lastPos, membership.purgedPos) > (since?.position ?? 0) else { continue }
-            if let data = try joinedRoom(tx, membership, isFresh: isFresh, now: now, part, ignored, ahead) { answer.joined.append((membership.room, data)) }
+        // Of many rooms some at a time: their events are written while they are in the processor's cache, and the next take the memory of the last.
+        let unread = isInitial && joined.count > 8 ? try Unread.counts(tx, of: user) : nil
+        answer.joined.reserveCapacity(isInitial ? joined.count : 0)
+        for start in stride(from: 0, to: joined.count, by: Batch.largest) {
+            let group = joined[start..<min(start + Batch.largest, joined.count)]
+            let ahead = try unread.map { try Ahead(tx, self, group, now: now, ignored, unread: $0) }
+            for membership in group {
+                let part = answer.parts.rooms.removeValue(forKey: membership.room)
+                let isFresh = fresh.contains(membership.room)
+                guard isFresh || part != nil || max(membership.lastPos, membership.purgedPos) > (since?.position ?? 0) else { continue }
+                if let data = try joinedRoom(tx, membership, isFresh: isFresh, now: now, part, ignored, ahead) { answer.joined.append((membership.room, data)) }
+            }
         }
         answer.parts.rooms.removeAll()   // of rooms that the filter leaves out
         answer.next.toDevice = answer.parts.toDeviceThrough
@@ -155,15 +161,18 @@ struct SyncReader {
         }
     }
 
-    /// What an initial sync reads of all rooms with a few statements.
+    /// What an initial sync reads of some rooms with a few statements.
     struct Ahead {
         var pages: [Int64: Page] = [:]
         var states: [Int64: [EventRow]] = [:]
-        var unread: [Int64: [String: Unread.Counts]] = [:]
+        /// Of all rooms of the user.
+        let unread: [Int64: [String: Unread.Counts]]
         private var summaries: [Int64: RoomSummary] = [:]
         private var heroes: [Int64: [JSON]] = [:]
 
-        init(_ tx: ReadTx, _ reader: SyncReader, _ joined: [Membership], now: SyncToken, _ ignored: Ignored) throws {
+        init(_ tx: ReadTx, _ reader: SyncReader, _ joined: ArraySlice<Membership>, now: SyncToken, _ ignored: Ignored,
+             unread: [Int64: [String: Unread.Counts]]) throws {
+            self.unread = unread
             let limit = reader.filter.room.timeline.limit.map { min($0, 100) } ?? 10
             let nids = joined.map(\.member.room)
             var first: [Int64: [(event: EventRow, flag: Bool)]] = [:]
@@ -192,7 +201,6 @@ struct SyncReader {
                 }
             }
             for (nid, names) in former.merging(present, uniquingKeysWith: { $1 }) { heroes[nid] = Array(names.prefix(5)) }
-            unread = try Unread.counts(tx, of: reader.user)
         }
 
         func summary(_ nid: Int64) -> JSONObject? { summaries[nid].map { SyncReader.summary($0) { heroes[nid] ?? [] } } }

@@ -191,8 +191,9 @@ final class PostgresConnection: Connection {
             throw StoreError.statement("\(binds.count) values for \(statement.parameters) placeholders", sql: sql)
         }
         let result = try checked(run(statement.name, binds), sql: sql)
+        let columns = result.columns
         for index in 0..<result.count {
-            if try !row(Row(source: .postgres(result, row: index))) { break }
+            if try !row(Row(source: .postgres(result, row: index), columns: columns)) { break }
         }
         guard let status = PQcmdStatus(result.pointer), !String(cString: status).hasPrefix("SELECT"),
               let changed = PQcmdTuples(result.pointer)

@@ -7,18 +7,17 @@ final class PostgresResult {
     deinit { PQclear(pointer) }
 
     var count: Int32 { PQntuples(pointer) }
+    var columns: Int32 { PQnfields(pointer) }
 
-    private func field(_ row: Int32, _ column: Int) -> (type: UInt32, bytes: UnsafeRawBufferPointer)? {
-        precondition(column < Int(PQnfields(pointer)), "the row has no column \(column)")
-        let column = Int32(column)
+    private func field(_ row: Int32, _ column: Int32) -> (type: UInt32, bytes: UnsafeRawBufferPointer)? {
         guard PQgetisnull(pointer, row, column) == 0, let start = PQgetvalue(pointer, row, column) else { return nil }
         let bytes = UnsafeRawBufferPointer(start: start, count: Int(PQgetlength(pointer, row, column)))
         return (PQftype(pointer, column), bytes)
     }
 
-    func isNull(_ row: Int32, _ column: Int) -> Bool { field(row, column) == nil }
+    func isNull(_ row: Int32, _ column: Int32) -> Bool { field(row, column) == nil }
 
-    func int(_ row: Int32, _ column: Int) -> Int64 {
+    func int(_ row: Int32, _ column: Int32) -> Int64 {
         guard let (type, bytes) = field(row, column) else { return 0 }
         switch type {
         case Self.bool: return Int64(bytes[0])
@@ -29,7 +28,7 @@ final class PostgresResult {
         }
     }
 
-    func real(_ row: Int32, _ column: Int) -> Double {
+    func real(_ row: Int32, _ column: Int32) -> Double {
         guard let (type, bytes) = field(row, column) else { return 0 }
         switch type {
         case Self.float4, Self.float8: return Self.double(bytes)
@@ -39,8 +38,9 @@ final class PostgresResult {
         }
     }
 
-    func text(_ row: Int32, _ column: Int) -> String {
-        guard let (type, bytes) = field(row, column) else { return "" }
+    /// nil for NULL.
+    func text(_ row: Int32, _ column: Int32) -> String? {
+        guard let (type, bytes) = field(row, column) else { return nil }
         switch type {
         case Self.bool, Self.int2, Self.int4, Self.int8, Self.oid: return String(int(row, column))
         case Self.float4, Self.float8, Self.numeric: return String(real(row, column))
@@ -48,11 +48,11 @@ final class PostgresResult {
         }
     }
 
-    func bytes(_ row: Int32, _ column: Int) -> [UInt8] {
+    func bytes(_ row: Int32, _ column: Int32) -> [UInt8] {
         guard let (type, bytes) = field(row, column) else { return [] }
         switch type {
         case Self.bool, Self.int2, Self.int4, Self.int8, Self.oid, Self.float4, Self.float8, Self.numeric:
-            return Array(text(row, column).utf8)
+            return Array((text(row, column) ?? "").utf8)
         default: return [UInt8](bytes)
         }
     }

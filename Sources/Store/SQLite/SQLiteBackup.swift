@@ -65,7 +65,7 @@ extension SQLiteBackend {
         guard status == SQLITE_OK, let statement else { throw SQLiteError.error(status, database) }
         status = sqlite3_step(statement)
         guard status == SQLITE_ROW else { throw SQLiteError.error(status, database) }
-        return SQLiteColumn.text(statement, 0)
+        return SQLiteColumn.text(statement, 0) ?? ""
     }
 
     static func synchronise(_ path: String) throws(StoreError) {

@@ -30,7 +30,7 @@ final class SQLiteConnection: Connection {
         }
         do {
             sqlite3_busy_timeout(database, 5_000)
-            try check(comptoir_sqlite_strict_strings(database))
+            try check(comptoir_sqlite_configure(database))
             try setUp(options)
         } catch {
             close()
@@ -119,11 +119,12 @@ final class SQLiteConnection: Connection {
         }
         try bind(binds, to: pointer, sql)
         let changesBefore = sqlite3_total_changes64(database)
+        let columns = sqlite3_column_count(pointer)
         while true {
             let status = sqlite3_step(pointer)
             if status == SQLITE_ROW {
                 // The first step of a statement with RETURNING does all its work: it may be left at any row.
-                if try !row(Row(source: .sqlite(pointer))) { break }
+                if try !row(Row(source: .sqlite(pointer), columns: columns)) { break }
             } else if status == SQLITE_DONE {
                 break
             } else {
@@ -217,33 +218,34 @@ final class SQLiteConnection: Connection {
 
 /// Columns of the statement that is being stepped.
 enum SQLiteColumn {
-    static func isNull(_ statement: OpaquePointer, _ column: Int) -> Bool {
-        precondition(column < Int(sqlite3_column_count(statement)), "the row has no column \(column)")
-        return sqlite3_column_type(statement, Int32(column)) == SQLITE_NULL
+    static func isNull(_ statement: OpaquePointer, _ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
+    static func int(_ statement: OpaquePointer, _ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
+    static func real(_ statement: OpaquePointer, _ column: Int32) -> Double { sqlite3_column_double(statement, column) }
+
+    /// nil for NULL.
+    static func text(_ statement: OpaquePointer, _ column: Int32) -> String? {
+        utf8(statement, column).map { String(decoding: $0, as: UTF8.self) }
+    }
+    /// `last` itself where it is the same.
+    static func text(_ statement: OpaquePointer, _ column: Int32, like last: String) -> String? {
+        guard let utf8 = utf8(statement, column) else { return nil }
+        var last = last
+        let isSame = last.withUTF8 { old in
+            guard old.count == utf8.count else { return false }
+            guard let one = old.baseAddress, let other = utf8.baseAddress else { return true }   // both are empty
+            return memcmp(one, other, old.count) == 0
+        }
+        if isSame { return last }
+        return String(decoding: utf8, as: UTF8.self)
+    }
+    private static func utf8(_ statement: OpaquePointer, _ column: Int32) -> UnsafeBufferPointer<UInt8>? {
+        guard let start = sqlite3_column_text(statement, column) else { return nil }
+        return UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column)))
     }
 
-    static func int(_ statement: OpaquePointer, _ column: Int) -> Int64 {
-        precondition(column < Int(sqlite3_column_count(statement)), "the row has no column \(column)")
-        return sqlite3_column_int64(statement, Int32(column))
-    }
-
-    static func real(_ statement: OpaquePointer, _ column: Int) -> Double {
-        precondition(column < Int(sqlite3_column_count(statement)), "the row has no column \(column)")
-        return sqlite3_column_double(statement, Int32(column))
-    }
-
-    static func text(_ statement: OpaquePointer, _ column: Int) -> String {
-        precondition(column < Int(sqlite3_column_count(statement)), "the row has no column \(column)")
-        guard let start = sqlite3_column_text(statement, Int32(column)) else { return "" }
-        let count = Int(sqlite3_column_bytes(statement, Int32(column)))
-        return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
-    }
-
-    static func bytes(_ statement: OpaquePointer, _ column: Int) -> [UInt8] {
-        precondition(column < Int(sqlite3_column_count(statement)), "the row has no column \(column)")
-        guard let start = sqlite3_column_blob(statement, Int32(column)) else { return [] }
-        let count = Int(sqlite3_column_bytes(statement, Int32(column)))
-        return [UInt8](UnsafeRawBufferPointer(start: start, count: count))
+    static func bytes(_ statement: OpaquePointer, _ column: Int32) -> [UInt8] {
+        guard let start = sqlite3_column_blob(statement, column) else { return [] }
+        return [UInt8](UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column))))
     }
 }
 

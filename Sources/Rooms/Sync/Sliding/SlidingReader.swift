@@ -257,10 +257,20 @@ struct SlidingReader {
         return list
     }
 
-    /// Reads what is to be told of rooms that the user is in, with a few statements for all of them.
+    /// Reads what is to be told of rooms that the user is in. Of many rooms some at a time: their events are written while they are in the
+    /// processor's cache, and the next take the memory of the last.
     private func tell(_ tx: ReadTx, _ tasks: [Task], _ result: inout Result) throws {
         guard !tasks.isEmpty else { return }
         let reader = RoomPages(c: c, tx: tx, user: user, ignored: try Ignored(c, tx, by: user), now: result.token.position)
+        let counts = tasks.count > 8 ? try Unread.counts(tx, of: user) : nil
+        for start in stride(from: 0, to: tasks.count, by: Batch.largest) {
+            try tell(tx, Array(tasks[start..<min(start + Batch.largest, tasks.count)]), reader, counts, &result)
+        }
+    }
+
+    /// With a few statements for all of these rooms.
+    /// - Parameter counts: What is unread in all rooms of the user, where that was read at once.
+    private func tell(_ tx: ReadTx, _ tasks: [Task], _ reader: RoomPages, _ counts: [Int64: [String: Unread.Counts]]?, _ result: inout Result) throws {
         var pages = try reader.pages(tasks.filter { $0.isFresh || $0.isExpanded || $0.isPurged || $0.entry.lastPos > $0.from }.map {
             RoomPages.Wish(entry: $0.entry, after: $0.isFresh || $0.isExpanded || $0.isPurged ? 0 : $0.from, limit: $0.config.limit)
         })
@@ -296,7 +306,6 @@ struct SlidingReader {
         }
         let heroes = try reader.heroes(nameless.map(\.entry))
         let isNameless = Set(nameless.map(\.entry.nid))
-        let counts = tasks.count > 8 ? try Unread.counts(tx, of: user) : [:]
 
         for var task in tasks {
             let nid = task.entry.nid, changed = changes[nid] ?? []
@@ -306,7 +315,7 @@ struct SlidingReader {
             if isNameless.contains(nid) { task.room.heroes = heroes[nid] ?? [] }
             if task.isFresh || task.entry.memberPos > task.from { (task.room.joinedCount, task.room.invitedCount) = (task.entry.joinedCount, task.entry.invitedCount) }
             if task.isFresh || task.hasReceipt || task.isPurged || task.entry.lastPos > task.from {
-                let unread = tasks.count > 8 ? counts[nid] ?? [:] : try Unread.counts(tx, room: nid, user)
+                let unread = try counts.map { $0[nid] ?? [:] } ?? Unread.counts(tx, room: nid, user)
                 task.room.notifications = unread.values.reduce(0) { $0 + $1.notifications }
                 task.room.highlights = unread.values.reduce(0) { $0 + $1.highlights }
             }

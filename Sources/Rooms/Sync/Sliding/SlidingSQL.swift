@@ -98,7 +98,8 @@ enum SlidingBatches {
 
 /// Rooms in groups of a few fixed sizes, so that the statements can be kept prepared.
 enum Batch {
-    static let sizes = [1, 8, 64]
+    static let sizes = [1, 8, largest]
+    static let largest = 64
     /// Calls `body` with groups that are filled up with `padding`.
     static func each<T>(_ all: [T], padding: T, _ body: (_ size: Int, _ group: [T]) throws -> Void) rethrows {
         var rest = all[...]
