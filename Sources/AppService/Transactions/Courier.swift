@@ -28,6 +28,8 @@ final class Courier: Sendable {
     }
     private let state = Mutex(State())
     static let firstPause: Int64 = 1_000, longestPause: Int64 = 60_000
+    /// When it is our own database that cannot be read: nobody is spared by waiting longer.
+    static let ownPause: Int64 = 1_000
     private static let maxTypingRooms = 100, maxPresentUsers = 1_000
 
     init(_ service: Registration) { self.service = service }
@@ -66,7 +68,7 @@ final class Courier: Sendable {
             } catch {
                 guard !Task.isCancelled else { return }
                 c.log.error("the outbox of an application service cannot be read", metadata: ["appservice.id": "\(service.id)", "error": "\(error)"])
-                await sleep(pauseAfterFailure())
+                await sleep(Self.ownPause)
             }
         }
     }

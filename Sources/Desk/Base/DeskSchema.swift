@@ -105,5 +105,9 @@ extension Desk {
         ALTER TABLE desk_agent ADD COLUMN brands TEXT;
         ALTER TABLE desk_canned ADD COLUMN brand_id TEXT
         """),
+        // Each page with the widget asks how fast the last were answered: an inbox in which nobody answers was read whole each time.
+        Migration(103, "desk conversations that were answered", """
+        CREATE INDEX desk_conversation_answered ON desk_conversation(inbox_id, number, first_reply_ms) WHERE first_reply_ms IS NOT NULL
+        """),
     ]
 }

@@ -272,11 +272,13 @@ enum Widget {
 /// How soon a customer may expect an answer: the median of the last first replies, told in round figures.
 enum ReplyTime {
     static func json(_ tx: ReadTx, inbox: String) throws -> JSON {
-        let last = try tx.all("SELECT first_reply_ms FROM desk_conversation WHERE inbox_id = ? AND first_reply_ms IS NOT NULL ORDER BY number DESC LIMIT 50", inbox) { $0.int(0) }.sorted()
+        let last = try tx.all(lastReplies, inbox) { $0.int(0) }.sorted()
         let seconds = last.isEmpty ? nil : last[last.count / 2] / 1000
         let phrase = phrase(seconds)
         return ["seconds": .of(seconds), "text": ["fr": .string(phrase.fr), "en": .string(phrase.en)]]
     }
+    static let lastReplies = "SELECT first_reply_ms FROM desk_conversation WHERE inbox_id = ? AND first_reply_ms IS NOT NULL ORDER BY number DESC LIMIT 50"
+
     static func phrase(_ seconds: Int64?) -> Phrase {
         guard let seconds else { return Phrase(en: "Usually replies within the hour", fr: "Répond en général dans l’heure") }
         switch seconds {

@@ -31,6 +31,13 @@ import Testing
         #expect(try await shop.visitor(["resume_token": "guess"]).user.id != visitor.user.id)
     }
 
+    /// A page with the widget costs the same however many have written and wait.
+    @Test(.enabled(if: TestBackend.preferred == .sqlite)) func howFastTheLastWereAnsweredIsReadFromAnIndexOfThose() async throws {
+        let shop = try await Shop()
+        let plan = try await shop.app.context.db.read { try $0.all("EXPLAIN QUERY PLAN " + ReplyTime.lastReplies, "ib") { $0.text(3) } }
+        #expect(plan.count == 1 && plan[0].contains("USING COVERING INDEX desk_conversation_answered"), "\(plan)")
+    }
+
     @Test func endForgetsTheBrowser() async throws {
         let shop = try await Shop(), visitor = try await shop.visitor()
         try await shop.app.call(.post, Shop.widget + "/end", as: visitor.user).expect(204)
