@@ -39,7 +39,7 @@ package final class RoomService: Sendable {
             Job("find media in older events", every: 10_000) { [mentions] c in try await mentions.run(c) },
             Job("delete rooms", every: 500) { c in try await self.deletions.run(c, self) },
             Job("forget deleted rooms", every: 3_600_000) { c in try await RoomDeletion.forget(c) },
-            Job("index for the search", every: 2000) { [indexer] in try await indexer.catchUp($0) },
+            Job("index for the search", every: 5000) { [indexer] in try await indexer.catchUp($0) },
             Job("delete what rooms no longer retain", every: 60_000) { [retention] in try await retention.run($0) },
         ]
     }

@@ -54,6 +54,7 @@ enum RoomRemoval {
         // State that outlived a purge is under the negative number.
         for number in [nid, -nid] {
             guard let range = try tx.first(SQL.events, number, batch, row: { (first: $0.int(0), last: $0.int(1), count: $0.int(2)) }), range.count > 0 else { continue }
+            try SearchIndex.removing(tx)
             try tx.run(Purge.SQL.dropExpiry, range.first, range.last, number)
             try MediaMentions.deleting(c, tx, room: number, from: range.first, through: range.last)
             try tx.run(Purge.SQL.dropEvents, number, range.first, range.last)

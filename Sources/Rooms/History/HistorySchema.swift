@@ -71,5 +71,8 @@ enum HistorySchema {
                 received INTEGER NOT NULL -- ms
             );
             """),
+        Migration(57, "deletions beside the search", """
+            ALTER TABLE search_progress ADD COLUMN removals INTEGER NOT NULL DEFAULT 0; -- how often something was deleted that may be in the index
+            """),
     ]
 }

@@ -21,7 +21,7 @@ enum SearchIndex {
         return text?.isEmpty == true ? nil : text
     }
 
-    struct Posting {
+    struct Posting: Sendable {
         let room: Int64, term: String, pos: Int64, weight: Int64
     }
 
@@ -31,9 +31,8 @@ enum SearchIndex {
         return terms.map { Posting(room: nid, term: $0.term, pos: pos, weight: weight($0.count, of: length)) }
     }
 
-    /// In the order of the table, so that what lies together is written together.
-    static func add(_ tx: WriteTx, _ postings: [Posting]) throws {
-        var rest = postings.sorted { ($0.room, $0.term, $0.pos) < ($1.room, $1.term, $1.pos) }[...]
+    static func add(_ tx: WriteTx, _ postings: ArraySlice<Posting>) throws {
+        var rest = postings
         while !rest.isEmpty {
             let part = rest.prefix(SQL.widest)
             rest = rest.dropFirst(SQL.widest)
@@ -55,27 +54,37 @@ enum SearchIndex {
         return Int64(1000 * frequency * 2.2 / (frequency + 1.2 * (0.25 + 0.75 * Double(length) / 20)))
     }
 
-    static func remove(_ tx: WriteTx, room nid: Int64, pos: Int64, type: String, stateKey: String?, content: JSONObject) throws {
-        guard let text = text(type: type, stateKey: stateKey, content) else { return }
-        for (term, _) in SearchText.terms(text) { try tx.run(SQL.delete, nid, term, pos) }
-    }
     static func remove(_ tx: WriteTx, _ event: EventRow) throws {
-        try remove(tx, room: event.roomNID, pos: event.pos, type: event.type, stateKey: event.stateKey, content: event.contentObject)
+        guard let text = text(type: event.type, stateKey: event.stateKey, event.contentObject) else { return }
+        try removing(tx)
+        for (term, _) in SearchText.terms(text) { try tx.run(SQL.delete, event.roomNID, term, event.pos) }
     }
 
     /// Takes out what stands between two positions of a room.
     static func remove(_ tx: WriteTx, room nid: Int64, from first: Int64, through last: Int64) throws {
+        try removing(tx)
         let found = try tx.all(SQL.between, nid, first, last) { row in
             (pos: row.int(0), type: row.text(1), stateKey: row.textOrNil(2), content: try JSONObject.parse(row.bytes(3)))
         }
-        for event in found { try remove(tx, room: nid, pos: event.pos, type: event.type, stateKey: event.stateKey, content: event.content) }
+        for event in found {
+            guard let text = text(type: event.type, stateKey: event.stateKey, event.content) else { continue }
+            for (term, _) in SearchText.terms(text) { try tx.run(SQL.delete, nid, term, event.pos) }
+        }
     }
+
+    /// Something is deleted that the indexer may have read already and not yet written down.
+    static func removing(_ tx: WriteTx) throws { try tx.run(SQL.removal) }
 
     // MARK: keeping up
 
-    /// Follows the change position through the events, the oldest first, a little at a time.
+    /// Follows the change position through the events, the oldest first, some thousands at a time.
+    ///
+    /// The words are made by a reader, for the writer has better things to do, and written in the order of the table: the words of many events of a
+    /// room lie together, so that a page of the file is written once for all of them. If anything was deleted meanwhile, they are made anew.
     final class Indexer: Sendable {
-        private static let batch = 250
+        private static let batch = 5_000, few = 250
+        /// Of the words of a batch, as many as are written without keeping others waiting.
+        private static let portion = 32 * SQL.widest
         /// Everything through this position is indexed; nil until it was read.
         private let through = Mutex<Int64?>(nil)
 
@@ -84,14 +93,24 @@ enum SearchIndex {
             let target = c.db.position
             while through.withLock({ ($0 ?? -1) < target }) {
                 let known = through.withLock(\.self)
-                let reached = try await c.db.write { tx in try Self.step(tx, after: known, limit: Self.batch) }
+                let found = try await c.db.read { tx in try Self.look(tx, after: known, limit: Self.batch) }
+                let reached = try await Self.write(c, found) ? found.reached : c.db.write { tx in try Self.step(tx, after: known, limit: Self.few) }
                 through.withLock { $0 = max($0 ?? 0, reached) }
             }
         }
 
-        /// Indexes the next events. Gives the position through which nothing is left.
-        static func step(_ tx: WriteTx, after known: Int64?, limit: Int) throws -> Int64 {
-            let after = try known ?? tx.first(SQL.progress) { $0.int(0) } ?? 0
+        struct Found: Sendable {
+            /// In the order of the table.
+            var postings: [Posting]
+            /// The position through which nothing is left.
+            var reached: Int64
+            /// How often something had been deleted.
+            var removals: Int64
+        }
+
+        static func look(_ tx: ReadTx, after known: Int64?, limit: Int) throws -> Found {
+            let state = try tx.first(SQL.progress) { (through: $0.int(0), removals: $0.int(1)) } ?? (through: 0, removals: 0)
+            let after = known ?? state.through
             let events = try tx.all(SQL.next, after, limit) { row in
                 (pos: row.int(0), nid: row.int(1), type: row.text(2), stateKey: row.textOrNil(3), content: row.bytes(4))
             }
@@ -101,12 +120,36 @@ enum SearchIndex {
                 guard let text = text(type: event.type, stateKey: event.stateKey, try JSONObject.parse(event.content)) else { continue }
                 postings += SearchIndex.postings(room: event.nid, pos: event.pos, text)
             }
-            let reached = try events.count < limit ? tx.position : events.last?.pos ?? after
-            if !postings.isEmpty {
-                try add(tx, postings)
-                try tx.run(SQL.move, reached)
+            postings.sort { ($0.room, $0.term, $0.pos) < ($1.room, $1.term, $1.pos) }
+            return Found(postings: postings, reached: try events.count < limit ? tx.position : events.last?.pos ?? after, removals: state.removals)
+        }
+
+        /// False when something was deleted since the look: it may be one of these words, and what is written of them already is gone as well.
+        static func write(_ c: Context, _ found: Found) async throws -> Bool {
+            var rest = found.postings[...]
+            while !rest.isEmpty {
+                let portion = rest.prefix(portion)
+                rest = rest.dropFirst(portion.count)
+                let isLast = rest.isEmpty
+                let isStillTrue = try await c.db.write { tx in
+                    guard try tx.first(SQL.progress, row: { $0.int(1) }) == found.removals else { return false }
+                    try add(tx, portion)
+                    if isLast { try tx.run(SQL.move, found.reached) }
+                    return true
+                }
+                guard isStillTrue else { return false }
             }
-            return reached
+            return true
+        }
+
+        /// Indexes the next events at once. Gives the position through which nothing is left.
+        static func step(_ tx: WriteTx, after known: Int64?, limit: Int) throws -> Int64 {
+            let found = try look(tx, after: known, limit: limit)
+            if !found.postings.isEmpty {
+                try add(tx, found.postings[...])
+                try tx.run(SQL.move, found.reached)
+            }
+            return found.reached
         }
     }
 
@@ -122,9 +165,10 @@ enum SearchIndex {
             SELECT pos, type, state_key, content FROM event WHERE room_nid = ? AND pos >= ? AND pos <= ? \
             AND type IN ('m.room.message', 'm.room.name', 'm.room.topic')
             """
-        static let progress = "SELECT through_pos FROM search_progress WHERE id = 1"
+        static let progress = "SELECT through_pos, removals FROM search_progress WHERE id = 1"
         static let move = "UPDATE search_progress SET through_pos = ? WHERE id = 1"
+        static let removal = "UPDATE search_progress SET removals = removals + 1 WHERE id = 1"
         static let next = "SELECT pos, room_nid, type, state_key, content FROM event WHERE pos > ? ORDER BY pos LIMIT ?"
-        static let all = [inserts[0], inserts[widest - 1], delete, between, progress, move, next]
+        static let all = [inserts[0], inserts[widest - 1], delete, between, progress, move, removal, next]
     }
 }

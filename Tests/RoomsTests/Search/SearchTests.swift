@@ -181,6 +181,32 @@ struct SearchTests {
         #expect(db.statistics.commits <= before + 3, "what is indexed already is not looked at again")
     }
 
+    /// The words were read before the message was deleted, and are written after it.
+    @Test(arguments: TestBackend.available) func whatIsDeletedWhileItIsIndexedIsNotFound(_ backend: TestBackend) async throws {
+        let house = try await House(backend: backend)
+        let room = try await house.create(), db = house.app.context.db
+        let secret = try await room.say("secret")
+        try await room.say("tea")
+        let found = try await db.read { tx in try SearchIndex.Indexer.look(tx, after: 0, limit: 5_000) }
+        #expect(found.postings.count == 2)
+        try await room.call(.put, "/redact/\(Percent.encode(secret.rawValue))/1", [:]).expect(200)
+        #expect(try await !SearchIndex.Indexer.write(house.app.context, found))
+        #expect(try house.read { try $0.first("SELECT COUNT(*) FROM search_posting") { $0.int(0) } } == 0)
+        #expect(try await search(house, "tea")["count"] == 1)
+        #expect(try await search(house, "secret")["count"] == 0)
+        #expect(try house.read { try $0.all("SELECT term FROM search_posting") { $0.text(0) } } == ["tea"])
+    }
+
+    /// More than is written at once.
+    @Test func manyWordsAreWrittenInPortions() async throws {
+        let house = try await House()
+        let room = try await house.create()
+        for number in 0..<30 { try await room.say((0..<100).map { "w\(number)x\($0)" }.joined(separator: " ")) }
+        try await house.app.run(job: "index for the search")
+        #expect(try house.read { try $0.first("SELECT COUNT(*) FROM search_posting") { $0.int(0) } } == 3000)
+        #expect(try await search(house, "w29x99")["count"] == 1)
+    }
+
     @Test func wrongSearchesAreRefused() async throws {
         let house = try await House()
         func status(_ body: JSON, _ query: String = "") async -> String { await house.call(.post, "/search" + query, body).json?["errcode"]?.stringValue ?? "" }
