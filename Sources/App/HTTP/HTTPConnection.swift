@@ -63,6 +63,8 @@ final class HTTPConnection: ChannelInboundHandler {
     private var rings = NIODeadline.distantFuture
     /// When the request began, if how long it takes is told.
     private var timed: NIODeadline?
+    /// The address on the other side: asked of the system once, not for each request.
+    private var peer = "unknown"
     /// Whose connections are counted, this one among them.
     private var network: String?
     /// When a streamed body began, and how much of it has come.
@@ -77,9 +79,11 @@ final class HTTPConnection: ChannelInboundHandler {
         let open = shared.connections.add(1, ordering: .relaxed).newValue
         shared.context.metrics.add(.httpOpenConnections)
         if open > shared.maxConnections { context.close(promise: nil); return }
-        if let peer = shared.network(of: context.remoteAddress?.ipAddress) {
-            guard shared.enter(peer) else { context.close(promise: nil); return }
-            network = peer
+        let address = context.remoteAddress?.ipAddress
+        if let address { peer = address }
+        if let network = shared.network(of: address) {
+            guard shared.enter(network) else { context.close(promise: nil); return }
+            self.network = network
         }
         arm(Self.requestTimeout)
     }
@@ -225,7 +229,7 @@ final class HTTPConnection: ChannelInboundHandler {
               let query = Percent.query(rawQuery) else {
             refuse(MatrixError.invalidParam("The address is not well-formed.")); return
         }
-        var request = Request(method, decoded, query: query, headers: Headers(head.headers.map { (name: $0.name, value: $0.value) }), remote: remote(context, head))
+        var request = Request(method, decoded, query: query, headers: Headers(head.headers.map { (name: $0.name, value: $0.value) }), remote: remote(head))
         let match = shared.router.match(method, rawPath: rawPath)
         guard case .route(let route, let params) = match else {
             state = .collecting(request, rawPath, nil, params: [:], max: 1 << 20)
@@ -260,8 +264,7 @@ final class HTTPConnection: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(out)), promise: nil)
     }
 
-    private func remote(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) -> String {
-        let peer = context.remoteAddress?.ipAddress ?? "unknown"
+    private func remote(_ head: HTTPRequestHead) -> String {
         guard shared.context.config.trustedProxies.contains(peer), let last = head.headers.first(name: "x-forwarded-for")?.split(separator: ",").last else { return peer }
         return String(last.filter { $0 != " " })
     }

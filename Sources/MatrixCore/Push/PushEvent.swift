@@ -106,7 +106,7 @@ package struct PushText: Sendable {
         /// For ``PushWords``.
         case wordCharacters
 
-        private func holds(_ byte: UInt8) -> Bool { isWord(byte) || self == .letters && byte >= 0x80 }
+        fileprivate func holds(_ byte: UInt8) -> Bool { isWord(byte) || self == .letters && byte >= 0x80 }
 
         /// The run at the start of a name in lower case; empty when it begins with something else.
         package func first(of name: [UInt8]) -> [UInt8] { Array(name.prefix { holds($0) }) }
@@ -116,6 +116,23 @@ package struct PushText: Sendable {
         }
     }
     package func runs(of kind: Run) -> Set<[UInt8]> { kind.all(in: bytes) }
+
+    /// Whether this, which must be a run, is one of the text: the same without making them all.
+    package func hasRun(_ run: [UInt8], of kind: Run) -> Bool {
+        guard let first = run.first, bytes.count >= run.count else { return false }
+        return bytes.withUnsafeBufferPointer { bytes in
+            var at = 0
+            while at + run.count <= bytes.count {
+                if bytes[at] == first, at == 0 || !kind.holds(bytes[at - 1]) {
+                    var length = 1
+                    while length < run.count, bytes[at + length] == run[length] { length += 1 }
+                    if length == run.count, at + length == bytes.count || !kind.holds(bytes[at + length]) { return true }
+                }
+                at += 1
+            }
+            return false
+        }
+    }
 
     /// What the specification calls no word boundary.
     static func isWord(_ byte: UInt8) -> Bool {

@@ -77,12 +77,12 @@ enum SearchIndex {
 
     // MARK: keeping up
 
-    /// Follows the change position through the events, the oldest first, some thousands at a time.
+    /// Follows the change position through the events, the oldest first, up to two thousand at a time.
     ///
     /// The words are made by a reader, for the writer has better things to do, and written in the order of the table: the words of many events of a
     /// room lie together, so that a page of the file is written once for all of them. If anything was deleted meanwhile, they are made anew.
     final class Indexer: Sendable {
-        private static let batch = 5_000, few = 250
+        private static let batch = 2_000, few = 250
         /// Of the words of a batch, as many as are written without keeping others waiting.
         private static let portion = 32 * SQL.widest
         /// Everything through this position is indexed; nil until it was read.

@@ -52,8 +52,8 @@ struct Audience: Sendable {
                 if NameWords(user: user, displayName: displayName).areIn(text, byLocalpart: searchesLocalparts) { found.insert(user) }
             }
         }
-        byName.candidates(text.runs(of: .letters), look)
-        if searchesLocalparts { byLocalpart.candidates(text.runs(of: .wordCharacters), look) }
+        byName.candidates(text, .letters, look)
+        if searchesLocalparts { byLocalpart.candidates(text, .wordCharacters, look) }
         return found.sorted { $0.rawValue < $1.rawValue }
     }
 
@@ -78,9 +78,14 @@ struct Audience: Sendable {
                 if byRun[run]?.isEmpty == true { byRun[run] = nil }
             }
         }
-        func candidates(_ runs: Set<[UInt8]>, _ body: (Set<UserID>) -> Void) {
+        func candidates(_ text: PushText, _ kind: PushText.Run, _ body: (Set<UserID>) -> Void) {
             if !others.isEmpty { body(others) }
-            for run in runs { if let users = byRun[run] { body(users) } }
+            // In most rooms there are fewer names than words in a text.
+            if byRun.count <= 8 {
+                for (run, users) in byRun where text.hasRun(run, of: kind) { body(users) }
+            } else {
+                for run in text.runs(of: kind) { if let users = byRun[run] { body(users) } }
+            }
         }
     }
 }

@@ -11,14 +11,37 @@ package struct SyncToken: Sendable, Hashable, CustomStringConvertible {
     package var toDevice: Int64?
     package init(position: Int64, ephemeral: Int64, toDevice: Int64? = nil) { self.position = position; self.ephemeral = ephemeral; self.toDevice = toDevice }
     package init?(_ text: some StringProtocol) {
-        guard text.first == "s" else { return nil }
-        let parts = text.dropFirst().split(separator: "_", omittingEmptySubsequences: false)
-        guard parts.count == 2 || parts.count == 3, let p = Int64(parts[0]), let e = Int64(parts[1]), p >= 0, e >= 0 else { return nil }
-        position = p; ephemeral = e
-        if parts.count == 3 {
-            guard let d = Int64(parts[2]), d >= 0, d <= p else { return nil }
-            toDevice = d
+        // Each sync brings one: read byte by byte, without a piece of text for each number.
+        var bytes = text.utf8.makeIterator()
+        guard bytes.next() == UInt8(ascii: "s") else { return nil }
+        var numbers: (Int64, Int64, Int64) = (0, 0, 0), count = 0, number: Int64?
+        func isKept() -> Bool {
+            guard let number else { return false }
+            switch count {
+            case 0: numbers.0 = number
+            case 1: numbers.1 = number
+            case 2: numbers.2 = number
+            default: return false
+            }
+            count += 1
+            return true
         }
+        while let byte = bytes.next() {
+            if byte == UInt8(ascii: "_") {
+                guard isKept() else { return nil }
+                number = nil
+                continue
+            }
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            let (tens, tooLarge) = (number ?? 0).multipliedReportingOverflow(by: 10)
+            let (sum, overflows) = tens.addingReportingOverflow(Int64(byte - UInt8(ascii: "0")))
+            guard !tooLarge, !overflows else { return nil }
+            number = sum
+        }
+        guard isKept(), count == 2 || count == 3 && numbers.2 <= numbers.0 else { return nil }
+        position = numbers.0
+        ephemeral = numbers.1
+        toDevice = count == 3 ? numbers.2 : nil
     }
     package var description: String { toDevice.map { "s\(position)_\(ephemeral)_\($0)" } ?? "s\(position)_\(ephemeral)" }
     /// Up to where the client has got to-device messages.

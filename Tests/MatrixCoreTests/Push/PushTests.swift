@@ -28,6 +28,19 @@ import Testing
         let took = ContinuousClock().measure { matches = pattern.matches(text) }
         #expect(!matches && took < .seconds(20))
     }
+
+    /// Looked for one by one, the runs of a text are those that it is cut into.
+    @Test func aRunIsFoundAsInTheListOfAll() {
+        let texts = ["", "a", "ann", "Ann, ben_2 and Zoé", "annann ann", "xann annx ann.", "é", "日本 ann日 日ann", "_a_", "a-b.c d", "..", "anan ana"]
+        let runs = ["a", "ann", "ben_2", "zoé", "é", "日本", "_a_", "d", "an", "ana", "anan", "ben", "2"].map { Array($0.utf8) }
+        for kind in [PushText.Run.letters, .wordCharacters] {
+            for text in texts.map({ PushText($0) }) {
+                let all = text.runs(of: kind)
+                for run in runs where kind.first(of: run) == run { #expect(text.hasRun(run, of: kind) == all.contains(run), "\(run) in \(text.bytes)") }
+                for run in all { #expect(text.hasRun(run, of: kind)) }
+            }
+        }
+    }
 }
 
 @Suite struct PushConditionTests {
