@@ -323,6 +323,7 @@ DESK_LEAST = {
     "POST /brands": "admin", "PATCH /brands/{id}": "admin", "DELETE /brands/{id}": "admin", "PUT /brands/{id}/logo": "admin", "DELETE /brands/{id}/logo": "admin",
     "POST /inboxes": "admin", "PATCH /inboxes/{id}": "admin", "DELETE /inboxes/{id}": "admin", "POST /inboxes/{id}/identity-secret": "admin",
     "POST /teams": "admin", "PATCH /teams/{id}": "admin", "DELETE /teams/{id}": "admin",
+    "POST /sla-policies": "admin", "PATCH /sla-policies/{id}": "admin", "DELETE /sla-policies/{id}": "admin",
     "POST /hours": "admin", "PATCH /hours/{id}": "admin", "DELETE /hours/{id}": "admin",
     "PUT /tags/{name}": "supervisor", "DELETE /tags/{name}": "supervisor",
     "GET /tokens": "admin", "POST /tokens": "admin", "DELETE /tokens/{id}": "admin", "GET /audit": "admin", "GET /audit/export": "admin",
@@ -336,6 +337,7 @@ DESK_BODY = {
     "POST /teams": lambda: {"name": f"Team {next(_numbers)}"}, "PATCH /teams/{id}": lambda: {"name": "Returns"},
     "POST /tokens": lambda: {"name": "x", "scopes": ["conversations.read"]},
     "POST /roles": lambda: {"name": f"Role {next(_numbers)}", "permissions": []},
+    "POST /sla-policies": lambda: {"name": f"Promise {next(_numbers)}", "first_response": 600}, "PATCH /sla-policies/{id}": lambda: {"name": "Usual"},
     "POST /hours": lambda: {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}, "PATCH /hours/{id}": lambda: {"name": "Night"},
 }
 

@@ -215,3 +215,44 @@ def test_the_pages_of_hours(shop, people):
     team = shop.anna.desk("POST", "/teams", {"name": "Accueil", "members": [shop.anna.id], "hours": hours["id"], "overflow_team": second["id"], "overflow_after": 300, "escalate_after": 120})
     look(people, shop, f"#/admin/hours/{hours['id']}", "hours", ".edit", lambda page: page.locator(".edit > .bar").evaluate("e => e.closest('.detail').scrollTo(0, 99999)"))
     look(people, shop, f"#/admin/teams/{team['id']}", "overflow", ".edit")
+
+
+# --- what is promised ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_promise_is_made_and_its_breach_is_seen(shop, people):
+    desk = console(people, shop)
+    page = desk.page
+    page.goto(f"{shop.server.base}/desk#/admin/sla")
+    page.get_by_role("button", name="Nouvel engagement").click()
+    page.get_by_label("Nom", exact=True).fill("Rapide")
+    page.get_by_label("Première réponse en (minutes)").fill("5")
+    page.get_by_label("Réponse suivante en (minutes)").fill("0")
+    page.get_by_text("Ne compter que les heures d’ouverture").click()
+    accessible(page)
+    page.locator(".edit").get_by_role("button", name="Créer").click()
+    expect(page.locator(".items a")).to_contain_text("5 min · – · –")
+    policy = shop.anna.desk("GET", "/sla-policies")["items"][0]
+    assert (policy["first_response"], policy["next_response"], policy["business_hours"]) == (300, None, False)
+    julie = shop.visitor("Julie Martin")
+    julie.write("Bonjour")
+    page.goto(f"{shop.server.base}/desk#/all/{julie.conversation}")
+    expect(page.locator(".conversation .head .due")).to_have_attribute("title", re.compile("Première réponse attendue dans"))
+    # a promise of a second: it is broken at once, in the timeline, in the list and in the number beside the view
+    shop.anna.desk("PATCH", f"/sla-policies/{policy['id']}", {"first_response": 1})
+    expect(page.locator(".timeline")).to_contain_text("La première réponse est en retard.", timeout=10_000)
+    expect(page.locator(".rail a[data-view=at_risk] .badge")).to_have_text("1")
+    desk.view("at_risk")
+    expect(desk.row("Julie Martin").locator(".due.hot")).to_contain_text("retard")
+    accessible(page)
+    shot(page, "routing-at-risk")
+    shop.anna.desk("POST", f"/conversations/{julie.conversation}/messages", {"key": "k", "type": "text", "body": "Me voici"})
+    expect(desk.row("Julie Martin")).to_have_count(0)
+    expect(page.locator(".rail a[data-view=at_risk] .badge")).to_have_count(0)
+
+
+def test_the_page_of_promises(shop, people):
+    shop.anna.desk("POST", "/teams", {"name": "Accueil", "members": [shop.anna.id]})
+    policy = shop.anna.desk("POST", "/sla-policies", {"name": "Urgences", "first_response": 300, "next_response": 600, "resolution": 14_400, "priorities": ["urgent", "high"]})
+    shop.anna.desk("POST", "/sla-policies", {"name": "Tout le reste", "first_response": 3600})
+    look(people, shop, f"#/admin/sla/{policy['id']}", "sla", ".edit", lambda page: page.locator(".edit > .bar").evaluate("e => e.closest('.detail').scrollTo(0, 99999)"))

@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + Views.migrations + DeskIndex.migrations + Tokens.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Tokens.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -39,7 +39,7 @@ package struct Desk: Sendable {
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
         + Views.routes + Bulk.routes + DeskSearch.routes
-        + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Teams.routes + BusinessHours.routes + DeskStream.routes + OpenAPI.routes
+        + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Teams.routes + BusinessHours.routes + SLA.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.
     static func bot(_ c: Context) -> UserID { c.userID(localpart: "comptoir-desk") }
@@ -59,6 +59,7 @@ package struct Desk: Sendable {
             }
             try Dispatch.settle(Unit(c, tx, live, actor: .system))
         }
+        try await SLA.rewind(c, live, onlyNew: true)
     }
 
     /// What time brings: snoozes that are over, consoles that have gone, typing that has ended. Writes only when there is something.
@@ -69,17 +70,19 @@ package struct Desk: Sendable {
             Timers(
                 nextSnooze: try tx.first("SELECT MIN(snoozed_until) FROM desk_conversation WHERE snoozed_until IS NOT NULL") { $0.intOrNil(0) } ?? nil,
                 served: try Dispatch.agentsWithWaiting(tx).map { try Agents.load(tx, $0) },
+                promise: try tx.first("SELECT MIN(sla_next_at) FROM desk_conversation WHERE sla_next_at IS NOT NULL") { $0.intOrNil(0) } ?? nil,
                 overflow: try Overflow.due(tx).map(\.at).min(),
                 present: try tx.all("SELECT id FROM desk_agent WHERE availability <> 'offline'") { $0.text(0) })
         }
         let isOwed = live.takeOwedRouting()
-        guard isOwed || seen.nextSnooze ?? .max <= now || seen.overflow ?? .max <= now || seen.served.contains(where: { $0.map { Dispatch.hasGone($0, live, now: now) } ?? true })
+        guard isOwed || seen.nextSnooze ?? .max <= now || seen.overflow ?? .max <= now || seen.promise ?? .max <= now || seen.served.contains(where: { $0.map { Dispatch.hasGone($0, live, now: now) } ?? true })
             || seen.present.contains(where: { !live.isAlive($0, now: now) }) else { return }
         try await c.db.write { tx in
             let unit = Unit(c, tx, live, actor: .system)
             try Conversations.wake(unit)
             try Agents.timeOut(unit)
             try Overflow.carryOut(unit)
+            try SLA.tell(unit)
             try Dispatch.settle(unit)
         }
     }
@@ -89,6 +92,8 @@ package struct Desk: Sendable {
         let nextSnooze: Int64?
         /// Agents of customers who wait.
         let served: [Agent?]
+        /// When something that was promised is due, or nearly.
+        let promise: Int64?
         /// When the next one who waits goes to another team or up.
         let overflow: Int64?
         let present: [String]

@@ -49,6 +49,12 @@ struct Conversation: Sendable, Hashable {
     var skills: [String] = []
     /// Who had it last, also when nobody has it now.
     var lastAgent: String?
+    /// What was promised for it, while that is counted.
+    var slaText: String?
+    var sla: SLAClock? {
+        get { slaText.flatMap(SLAClock.init(text:)) }
+        set { slaText = newValue?.text }
+    }
 
     var room: RoomID { RoomID(trusted: roomID) }
     var status: ConversationStatus { state.status }
@@ -68,7 +74,7 @@ extension Conversations {
     static let columns = """
         id, number, version, room_id, brand_id, inbox_id, contact_id, is_current, status, waiting_since, snoozed_until, resolved_at, priority, language, encrypted,
         assignee_id, joined_agent, declined_by, first_reply_ms, last_message_id, message_count, contact_read_at, contact_read_event, page_url, page_title,
-        activity_at, created_position, created_at, updated_at, team_id, skills, last_agent
+        activity_at, created_position, created_at, updated_at, team_id, skills, last_agent, sla
         """
     static func conversation(_ row: Row) -> Conversation {
         Conversation(
@@ -79,7 +85,7 @@ extension Conversations {
             joinedAgent: row.textOrNil(16), declinedBy: row.textOrNil(17), firstReplyMS: row.intOrNil(18), lastMessage: row.intOrNil(19), messageCount: row.int(20),
             contactReadAt: row.intOrNil(21), contactReadEvent: row.textOrNil(22), pageURL: row.textOrNil(23), pageTitle: row.textOrNil(24),
             activityAt: row.int(25), createdPosition: row.int(26), createdAt: row.int(27), updatedAt: row.int(28),
-            team: row.textOrNil(29), skills: TextList.decode(row.text(30)), lastAgent: row.textOrNil(31))
+            team: row.textOrNil(29), skills: TextList.decode(row.text(30)), lastAgent: row.textOrNil(31), slaText: row.textOrNil(32))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Conversation? {
         try tx.first("SELECT \(columns) FROM desk_conversation WHERE id = ?", id, row: conversation)
@@ -90,26 +96,27 @@ extension Conversations {
     static func insert(_ unit: Unit, _ it: Conversation) throws {
         try unit.tx.run("""
             INSERT INTO desk_conversation(\(columns), queue_key)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, array: [it.id, it.number, it.version, it.roomID, it.brandID, it.inboxID, it.contactID, it.isCurrent, it.state.status.rawValue, it.state.waitingSince,
                          it.state.snoozedUntil, it.state.resolvedAt, it.priority.rawValue, it.language, it.isEncrypted, it.assignee, it.joinedAgent, it.declinedBy,
                          it.firstReplyMS, it.lastMessage, it.messageCount, it.contactReadAt, it.contactReadEvent, it.pageURL, it.pageTitle, it.activityAt,
-                         it.createdPosition, it.createdAt, it.updatedAt, it.team, TextList.encode(it.skills), it.lastAgent, it.queueKey] as [any Bindable])
+                         it.createdPosition, it.createdAt, it.updatedAt, it.team, TextList.encode(it.skills), it.lastAgent, it.slaText, it.queueKey] as [any Bindable])
     }
     /// Writes all that can change and tells the stream.
     static func save(_ unit: Unit, _ changed: Conversation, newVersion: Bool = true) throws -> Conversation {
         var it = changed
         if newVersion { it.version += 1 }
         it.updatedAt = unit.now
+        let next = SLA.wind(unit, &it), shown = it.sla.flatMap(SLARules.shown)
         try unit.tx.run("""
             UPDATE desk_conversation SET version = ?, is_current = ?, status = ?, waiting_since = ?, snoozed_until = ?, resolved_at = ?, priority = ?, language = ?,
               encrypted = ?, assignee_id = ?, joined_agent = ?, declined_by = ?, first_reply_ms = ?, last_message_id = ?, message_count = ?, contact_read_at = ?,
               contact_read_event = ?, page_url = ?, page_title = ?, activity_at = ?, updated_at = ?, queue_key = ?,
-              team_id = ?, skills = ?, last_agent = ? WHERE id = ?
+              team_id = ?, skills = ?, last_agent = ?, sla = ?, sla_next_at = ?, sla_due_at = ?, sla_state = ? WHERE id = ?
             """, array: [it.version, it.isCurrent, it.state.status.rawValue, it.state.waitingSince, it.state.snoozedUntil, it.state.resolvedAt, it.priority.rawValue, it.language,
                          it.isEncrypted, it.assignee, it.joinedAgent, it.declinedBy, it.firstReplyMS, it.lastMessage, it.messageCount, it.contactReadAt,
                          it.contactReadEvent, it.pageURL, it.pageTitle, it.activityAt, it.updatedAt, it.queueKey,
-                         it.team, TextList.encode(it.skills), it.lastAgent, it.id] as [any Bindable])
+                         it.team, TextList.encode(it.skills), it.lastAgent, it.slaText, next, shown?.due, shown?.state.rawValue, it.id] as [any Bindable])
         try unit.tell(.conversationUpdated, conversation: it.id, inbox: it.inboxID)
         return it
     }
@@ -166,7 +173,7 @@ enum Items {
 /// The sentences of system items, built when they are read, in the reader's language.
 enum SystemText: String, Sendable, CaseIterable {
     case created, taken, takenOver, assigned, assignedAutomatically, requeued, requeuedOffline, opened, reopened, pending, snoozed, woken, resolved
-    case priority, tags, contact, language, team, noTeam, skills, overflowed, escalated
+    case priority, tags, contact, language, team, noTeam, skills, overflowed, escalated, slaWarning, slaBreached
 
     var wireType: String {
         switch self {
@@ -180,6 +187,7 @@ enum SystemText: String, Sendable, CaseIterable {
         case .language: "language"
         case .team, .noTeam, .overflowed: "team"
         case .escalated: "priority"
+        case .slaWarning, .slaBreached: "sla"
         case .skills: "skills"
         }
     }
@@ -208,6 +216,16 @@ enum SystemText: String, Sendable, CaseIterable {
         case .noTeam: Phrase(en: "\(by) took the conversation out of its team.", fr: "\(by) a retiré la conversation de son équipe.")
         case .overflowed: Phrase(en: "Nobody was free in time: handed to the team \(value).", fr: "Personne n’a pu répondre à temps : confiée à l’équipe \(value).")
         case .escalated: Phrase(en: "Waiting too long: the priority is urgent now.", fr: "Attente trop longue : la priorité passe à urgente.")
+        case .slaWarning: switch value {
+            case "first_response": Phrase(en: "The first reply is due soon.", fr: "La première réponse est attendue bientôt.")
+            case "next_response": Phrase(en: "The next reply is due soon.", fr: "La prochaine réponse est attendue bientôt.")
+            default: Phrase(en: "The resolution is due soon.", fr: "La résolution est attendue bientôt.")
+            }
+        case .slaBreached: switch value {
+            case "first_response": Phrase(en: "The first reply is overdue.", fr: "La première réponse est en retard.")
+            case "next_response": Phrase(en: "The next reply is overdue.", fr: "La prochaine réponse est en retard.")
+            default: Phrase(en: "The resolution is overdue.", fr: "La résolution est en retard.")
+            }
         case .skills: value.isEmpty ? Phrase(en: "\(by) removed the skills that were needed.", fr: "\(by) a retiré les compétences requises.")
             : Phrase(en: "\(by) set the skills needed: \(value).", fr: "\(by) a fixé les compétences requises : \(value).")
         }

@@ -206,13 +206,14 @@ extension Conversations {
 
     // MARK: lists
 
-    enum View: String, Sendable, CaseIterable { case mine, unassigned, all, pending, snoozed, resolved, mentions, any }
+    enum View: String, Sendable, CaseIterable { case mine, unassigned, all, pending, snoozed, resolved, mentions, any, atRisk = "at_risk" }
     enum Sort: String, Sendable, CaseIterable { case waiting, newest, oldest }
 
     private static let list: DeskRoute.Handler = { call in
         let view = try call.choice(query: "view", default: View.all)
         let isQueue = [.mine, .unassigned, .all].contains(view)
-        let sort = try call.choice(query: "sort", default: isQueue ? Sort.waiting : .newest)
+        let byDue = view == .atRisk || call.request.query["sort"] == "due"
+        let sort = byDue ? Sort.waiting : try call.choice(query: "sort", default: isQueue ? Sort.waiting : .newest)
         let limit = try call.limit(), cursor = try Cursor.of(call)
         let priority: Conversation.Priority? = try call.text(query: "priority").map { text in
             guard let priority = Conversation.Priority(rawValue: text) else { throw DeskError.invalid("priority", en: "There is no such priority.", fr: "Cette priorité n’existe pas.") }
@@ -228,6 +229,7 @@ extension Conversations {
         case .all: filter.add("c.status = 'open'")
         case .pending, .snoozed, .resolved: filter.add("c.status = ?", view.rawValue)
         case .mentions: filter.add("EXISTS (SELECT 1 FROM desk_mention m WHERE m.conversation_id = c.id AND m.agent_id = ?)", call.me.id)
+        case .atRisk: filter.add("c.sla_state IN ('warning', 'breached')")
         case .any: break
         }
         if let inbox { filter.add("c.inbox_id = ?", inbox) }
@@ -246,15 +248,16 @@ extension Conversations {
                 if let number = DeskSearch.number(q) { numbers.append(number) }
                 whole.add(numbers.isEmpty ? "1 = 0" : "c.number IN (\(numbers.map(String.init).joined(separator: ", ")))")
             }
-            return try page(reader, whole, sort: sort, cursor: cursor, limit: limit)
+            return try page(reader, whole, sort: sort, byDue: byDue, cursor: cursor, limit: limit)
         }
     }
 
     /// A list with words in it ends after so many.
     static let mostFound = 300
 
-    static func page(_ reader: Reader, _ filter: Filter, sort: Sort, cursor: Cursor?, limit: Int) throws -> Response {
-        let column = sort == .waiting ? "c.queue_key" : "c.activity_at", down = sort == .newest
+    static func page(_ reader: Reader, _ filter: Filter, sort: Sort, byDue: Bool = false, cursor: Cursor?, limit: Int) throws -> Response {
+        // What is due first, then what is not.
+        let column = byDue ? "COALESCE(c.sla_due_at, 9007199254740992)" : sort == .waiting ? "c.queue_key" : "c.activity_at", down = sort == .newest
         var whole = filter
         if let cursor {
             let op = down ? "<" : ">"

@@ -102,7 +102,7 @@ final class Reader {
             "inbox": ["id": .string(row.inboxID), "name": .string(try inboxName(row.inboxID))], "status": .string(row.status.rawValue),
             "snoozed_until": .of(row.state.snoozedUntil), "priority": .string(row.priority.rawValue), "language": .of(row.language), "encrypted": .bool(row.isEncrypted),
             "contact": try contactRef(row.contactID), "assignee": try agentRef(row.assignee), "tags": .of(tags), "last_message": last,
-            "team": try teamRef(row.team), "skills": .of(row.skills),
+            "team": try teamRef(row.team), "skills": .of(row.skills), "sla": SLA.json(row, live),
             "waiting_since": .of(row.state.waitingSince), "message_count": .int(row.messageCount),
             "contact_read_at": .of(row.contactReadAt), "page": row.pageURL.map { ["url": .string($0), "title": .of(row.pageTitle)] } ?? .null,
             "created_at": .int(row.createdAt), "updated_at": .int(row.updatedAt), "resolved_at": .of(row.state.resolvedAt),
@@ -180,9 +180,9 @@ enum Previews {
 enum Counts {
     static func of(_ reader: Reader) throws -> JSON {
         let me = reader.viewer
-        var open: Int64 = 0, unassigned: Int64 = 0, mine: Int64 = 0, pending: Int64 = 0, snoozed: Int64 = 0, resolved: Int64 = 0
+        var atRisk: Int64 = 0, open: Int64 = 0, unassigned: Int64 = 0, mine: Int64 = 0, pending: Int64 = 0, snoozed: Int64 = 0, resolved: Int64 = 0
         var sql = """
-            SELECT status, CASE WHEN assignee_id IS NULL THEN 0 WHEN assignee_id = ? THEN 1 ELSE 2 END AS whose, COUNT(*) FROM desk_conversation
+            SELECT status, CASE WHEN assignee_id IS NULL THEN 0 WHEN assignee_id = ? THEN 1 ELSE 2 END AS whose, COUNT(*), SUM(CASE WHEN sla_state IN ('warning', 'breached') THEN 1 ELSE 0 END) FROM desk_conversation
             """
         let his = me.rows(inbox: "inbox_id")
         if !me.seesAll { sql += " WHERE " + his.sql }
@@ -190,6 +190,7 @@ enum Counts {
         let binds: [any Bindable] = [me.id]
         try reader.tx.each(sql, array: binds + his.binds) { row in
             let count = row.int(2)
+            atRisk += row.int(3)
             switch ConversationStatus(rawValue: row.text(0)) {
             case .open:
                 open += count
@@ -206,6 +207,6 @@ enum Counts {
             : "SELECT COUNT(*) FROM desk_mention m JOIN desk_conversation c ON c.id = m.conversation_id WHERE m.agent_id = ? AND m.is_read = 0 AND " + seen.sql,
             array: binds + seen.binds) { $0.int(0) } ?? 0
         return ["mine": .int(mine), "unassigned": .int(unassigned), "all": .int(open), "pending": .int(pending), "snoozed": .int(snoozed),
-                "resolved": .int(resolved), "mentions": .int(mentions)]
+                "resolved": .int(resolved), "mentions": .int(mentions), "at_risk": .int(atRisk)]
     }
 }

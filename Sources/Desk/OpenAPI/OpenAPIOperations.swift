@@ -7,7 +7,7 @@ extension OpenAPI {
     ]
     private static func one(_ name: String, _ status: Int = 200) -> Operation.Answer { .json(status, ref(name)) }
 
-    static let operations: [Operation] = core + teamOperations + hoursOperations + working + tokenOperations + auditOperations
+    static let operations: [Operation] = core + teamOperations + hoursOperations + slaOperations + working + tokenOperations + auditOperations
     private static let core: [Operation] = [
         Operation(method: .get, path: "/me", id: "getMe", tag: "Me", summary: "Who I am, what I may do, and what there is.", answer: one("Me")),
         Operation(method: .patch, path: "/me", id: "updateMe", tag: "Me", summary: "Change my names or languages.",
@@ -55,7 +55,7 @@ extension OpenAPI {
         Operation(method: .get, path: "/contacts/{id}/conversations", id: "listContactConversations", tag: "Contacts", summary: "The contact's history, newest first.", query: paging, answer: .json(200, page("Conversation"))),
 
         Operation(method: .get, path: "/conversations", id: "listConversations", tag: "Conversations", summary: "Conversations of a view; the queue has the longest-waiting first.", query: paging + [
-            ("view", oneOf(Conversations.View.self), "Which ones; `all` are the open ones, `any` those of every status."), ("sort", oneOf(Conversations.Sort.self), "In which order."),
+            ("view", oneOf(Conversations.View.self), "Which ones; `all` are the open ones, `any` those of every status."), ("sort", ["type": "string", "enum": ["waiting", "newest", "oldest", "due"]], "In which order; `due`: what is promised soonest."),
             ("inbox", string, "Only of this inbox."), ("team", string, "Only of this team."), ("tag", string, "Only with this tag."), ("contact", string, "Only of this contact."), ("assignee", string, "Only of this agent."),
             ("priority", oneOf(Conversation.Priority.self), "Only of this priority."), ("q", string, "`#number`, or words of messages, notes, the contact's name or e-mail."),
         ], answer: .json(200, page("Conversation"))),

@@ -4,7 +4,7 @@ extension OpenAPI {
     private static let role: JSON = ["type": "string", "description": "owner, admin, supervisor, agent, or the id of a role that was made here."]
     private static let brands: JSON = ["type": ["array", "null"], "items": string, "description": "The brands that the agent is limited to; null: every brand."]
     private static let sees: JSON = ["type": ["array", "null"], "items": string, "description": "The inboxes that I see and whose conversations the agent sees too; null: all."]
-    static let schemas: JSONObject = [teamSchemas, hoursSchemas, tokenSchemas, auditSchemas].reduce(into: core) { all, more in
+    static let schemas: JSONObject = [teamSchemas, hoursSchemas, slaSchemas, tokenSchemas, auditSchemas].reduce(into: core) { all, more in
         for (name, schema) in more { all[name] = schema }
     }
     private static let core: JSONObject = [
@@ -34,7 +34,7 @@ extension OpenAPI {
         "Conversation": whole(["id": string, "number": integer, "version": integer, "room_id": string, "brand_id": string, "inbox": whole(["id": string, "name": string]),
                                "status": oneOf(ConversationStatus.self), "snoozed_until": timeOrNull, "priority": oneOf(Conversation.Priority.self), "language": orNull("string"),
                                "encrypted": boolean, "contact": ref("ContactRef"), "assignee": ["anyOf": [ref("AgentRef"), ["type": "null"]]], "tags": strings,
-                               "team": ["anyOf": [whole(["id": string, "name": string]), ["type": "null"]]], "skills": strings,
+                               "team": ["anyOf": [whole(["id": string, "name": string]), ["type": "null"]]], "skills": strings, "sla": ["anyOf": [ref("SLA"), ["type": "null"]]],
                                "last_message": ["anyOf": [ref("LastMessage"), ["type": "null"]]], "waiting_since": timeOrNull, "unread": integer, "mentioned": boolean,
                                "message_count": integer, "contact_read_at": timeOrNull, "page": ref("Page"), "created_at": time, "updated_at": time, "resolved_at": timeOrNull]),
         "LastMessage": whole(["event_id": orNull("string"), "author": string, "author_name": string, "type": string, "preview": string, "at": time]),
@@ -49,7 +49,7 @@ extension OpenAPI {
         ], required: ["id", "kind", "at", "author"]),
         "Mention": whole(["note": ref("Item"), "conversation": ref("Conversation"), "read": boolean]),
         "Timeline": whole(["items": ["type": "array", "items": ref("Item")], "more_before": boolean, "more_after": boolean]),
-        "Counts": whole(["mine": integer, "unassigned": integer, "all": integer, "pending": integer, "snoozed": integer, "resolved": integer, "mentions": integer]),
+        "Counts": whole(["mine": integer, "unassigned": integer, "all": integer, "pending": integer, "snoozed": integer, "resolved": integer, "mentions": integer, "at_risk": integer]),
         "Me": whole(["agent": ref("Agent"), "permissions": ["type": "array", "items": oneOf(Permission.self)], "server_name": string, "position": integer,
                      "brands": ["type": "array", "items": ref("Brand")], "teams": ["type": "array", "items": ref("Team")], "inboxes": ["type": "array", "items": ref("Inbox")], "counts": ref("Counts")]),
         "Tag": whole(["name": string, "colour": string, "uses": integer]),

@@ -61,6 +61,11 @@ package final class DeskLive: Sendable {
     /// Grows with each contact who comes or goes.
     var presences: Int64 { presence.load(ordering: .acquiring) }
     let line = WaitingLine()
+    private let catalog = Mutex(SLACatalog())
+    var promises: SLACatalog {
+        get { catalog.withLock(\.self) }
+        set { catalog.withLock { $0 = newValue } }
+    }
     var isOver: Bool { state.withLock(\.isClosed) }
     let index = DeskIndex.Indexer()
     let timers = Lookout<Desk.Timers>()

@@ -1,5 +1,6 @@
 /** Small marks: tags, priority, waiting time, who has a conversation. */
 import { duration, heat } from "../../models/desk/times.ts";
+import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Conversation, Priority } from "../../models/desk/types.ts";
 import { Icon } from "../../ui/basics.tsx";
@@ -32,6 +33,37 @@ export function PriorityMark(props: { priority: Priority; text?: boolean }) {
     <span class={`priority ${priority}`}>
       <Icon d={d} {...(props.text ? {} : { label: () => t()[`priority${priority}`] })} />
       {props.text ? () => t()[`priority${priority}`] : null}
+    </span>
+  );
+}
+
+/** What is promised and due first: how long it has, or how late it is. `always`: also when it is far away. */
+export function Due(props: { c: () => Conversation; always?: boolean }) {
+  const shown = () => {
+    const sla = props.c().sla;
+    if (!sla || sla.due_at === null || (!props.always && sla.state === "ok")) return undefined;
+    // The clock of the views is some seconds behind.
+    const left = sla.due_at - desk.now(), late = left <= 0 || sla.state === "breached";
+    const time = duration(lang(), late ? Math.max(0, -left) : left), kind = rt()[sla.kind];
+    return {
+      late,
+      state: sla.state,
+      short: late ? rt().late(time) : time,
+      whole: late ? rt().lateBy(kind, time) : rt().dueIn(kind, time),
+    };
+  };
+  return (
+    <span
+      class={() => {
+        const it = shown();
+        return it ? `wait due ${it.late ? "hot" : it.state === "warning" ? "warm" : "fine"}` : "vh";
+      }}
+      title={() => shown()?.whole}
+    >
+      {() => {
+        const it = shown();
+        return it ? [<Icon d={icons.flag} />, <span class="vh">{it.whole}</span>, <span aria-hidden="true">{it.short}</span>] : null;
+      }}
     </span>
   );
 }

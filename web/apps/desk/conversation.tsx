@@ -10,7 +10,7 @@ import { lang } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
 import { For, Show } from "../../ui/jsx-runtime.ts";
 import { computed, effect, onCleanup, signal } from "../../ui/signals.ts";
-import { PriorityMark, TagChip, Wait } from "./chips.tsx";
+import { Due, PriorityMark, TagChip, Wait } from "./chips.tsx";
 import { run, toggleCustomer } from "./commands.ts";
 import { Composer } from "./composer.tsx";
 import { Rows } from "./item.tsx";
@@ -105,6 +105,7 @@ function Head({ c }: { c: () => Conversation }) {
             );
           }}
           <Wait c={c} />
+          <Due c={c} always />
         </p>
       </div>
       <div class="actions">

@@ -11,7 +11,7 @@ import * as icons from "../../ui/icons.ts";
 import { For, Show } from "../../ui/jsx-runtime.ts";
 import { computed, effect, onCleanup, type Read, signal } from "../../ui/signals.ts";
 import { BulkBar } from "./bulk.tsx";
-import { PriorityMark, TagChip, Wait } from "./chips.tsx";
+import { Due, PriorityMark, TagChip, Wait } from "./chips.tsx";
 import { run } from "./commands.ts";
 import { MeButton, ViewsButton } from "./rail.tsx";
 import { SearchBody } from "./search.tsx";
@@ -315,6 +315,7 @@ function Row(props: { c: () => Conversation; index: () => number; rem: Read<numb
         </div>
         <div class="line marks">
           <Wait c={c} />
+          <Due c={c} />
           {() => {
             const status = c().status, until = c().snoozed_until;
             if (status === "open") return null;

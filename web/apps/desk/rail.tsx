@@ -18,6 +18,7 @@ export const viewIcons = {
   mine: icons.user,
   unassigned: icons.inbox,
   all: icons.list,
+  at_risk: icons.flag,
   pending: icons.clock,
   snoozed: icons.snooze,
   resolved: icons.check,
@@ -52,7 +53,7 @@ function Entry(props: { view: View }) {
         <span class="label">{() => viewName(view)}</span>
         {() => {
           const n = countText(view);
-          const loud = view.kind === "unassigned" || view.kind === "mentions";
+          const loud = view.kind === "unassigned" || view.kind === "at_risk" || view.kind === "mentions";
           const most = view.kind === "saved" ? countedUpTo - 1 : 99;
           return n === undefined ? null : <span class={loud ? "badge" : "badge calm"}>{n > most ? `${most}+` : n}</span>;
         }}

@@ -23,6 +23,7 @@ import type {
   RoleInfo,
   SavedView,
   SearchFilter,
+  SLAPolicy,
   Status,
   Tag,
   Team,
@@ -189,6 +190,9 @@ export class DeskApi {
   }
   roles(): Promise<{ items: RoleInfo[]; permissions: PermissionInfo[] }> {
     return this.get("/roles");
+  }
+  async promises(): Promise<SLAPolicy[]> {
+    return (await this.get<{ items: SLAPolicy[] }>("/sla-policies")).items;
   }
   async hours(): Promise<Hours[]> {
     return (await this.get<{ items: Hours[] }>("/hours")).items;

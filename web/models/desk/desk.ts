@@ -36,6 +36,7 @@ import type {
   Priority,
   RoleInfo,
   SearchFilter,
+  SLAPolicy,
   Status,
   Tag,
   Team,
@@ -92,6 +93,7 @@ export class DeskModel {
   readonly inboxes: Signal<readonly Inbox[]> = signal<readonly Inbox[]>([]);
   readonly teams: Signal<readonly Team[]> = signal<readonly Team[]>([]);
   /** Only where they can be changed. */
+  readonly promises: Signal<readonly SLAPolicy[]> = signal<readonly SLAPolicy[]>([]);
   readonly hours: Signal<readonly Hours[]> = signal<readonly Hours[]>([]);
   readonly tags: Signal<readonly Tag[]> = signal<readonly Tag[]>([]);
   readonly canned: Signal<readonly Canned[]> = signal<readonly Canned[]>([]);
@@ -197,6 +199,7 @@ export class DeskModel {
     this.#reload("canned");
     this.#reload("views");
     this.#reload("hours");
+    this.#reload("sla");
     this.api.agents().then((all) => this.agents.set(all), (error) => this.ignorePassing(error));
     const kept = await this.store.list<{ reply: string }>(`draft/${this.myId.peek()}/`);
     this.drafts.set(new Set(kept.filter((d) => d.value.reply.trim() !== "").map((d) => d.key.split("/").pop() ?? "")));
@@ -558,7 +561,9 @@ export class DeskModel {
 
   #reload(what: string): void {
     const done = (error: unknown) => this.ignorePassing(error);
-    if (what === "hours") {
+    if (what === "sla") {
+      if (this.permissions.peek().has("settings.manage")) this.api.promises().then((all) => this.promises.set(all), done);
+    } else if (what === "hours") {
       if (this.permissions.peek().has("settings.manage")) this.api.hours().then((all) => this.hours.set(all), done);
     } else if (what === "tags") this.api.tagList().then((all) => this.tags.set(all), done);
     else if (what === "canned") this.api.canned().then((all) => this.canned.set(all), done);

@@ -4,7 +4,7 @@
  */
 import type { Conversation, Counts, Priority, SavedView, ViewFilter } from "./types.ts";
 
-export type StandingView = "mine" | "unassigned" | "all" | "pending" | "snoozed" | "resolved" | "mentions";
+export type StandingView = "mine" | "unassigned" | "all" | "at_risk" | "pending" | "snoozed" | "resolved" | "mentions";
 export type View =
   | { kind: StandingView }
   | { kind: "inbox"; inbox: string }
@@ -12,7 +12,7 @@ export type View =
   | { kind: "saved"; id: string }
   | { kind: "search"; q: string };
 
-export const standing: readonly StandingView[] = ["mine", "unassigned", "all", "pending", "snoozed", "resolved", "mentions"];
+export const standing: readonly StandingView[] = ["mine", "unassigned", "all", "at_risk", "pending", "snoozed", "resolved", "mentions"];
 
 export function sameView(a: View, b: View): boolean {
   return viewKey(a) === viewKey(b);
@@ -72,6 +72,8 @@ export function belongs(v: View, c: Conversation, me: string, saved?: SavedView,
       return c.status === "open" && c.assignee === null;
     case "all":
       return c.status === "open";
+    case "at_risk":
+      return c.sla?.state === "warning" || c.sla?.state === "breached";
     case "inbox":
       return c.status === "open" && c.inbox.id === v.inbox;
     case "team":
@@ -103,6 +105,11 @@ export function byQueue(a: Conversation, b: Conversation): number {
   return activity(b) - activity(a) || a.number - b.number;
 }
 
+/** What is promised soonest. */
+export function byDue(a: Conversation, b: Conversation): number {
+  return (a.sla?.due_at ?? Infinity) - (b.sla?.due_at ?? Infinity) || a.number - b.number;
+}
+
 export function byNewest(a: Conversation, b: Conversation): number {
   return activity(b) - activity(a) || b.number - a.number;
 }
@@ -121,7 +128,13 @@ export function rowsOf(
   now = 0,
 ): Conversation[] {
   if (v.kind === "search") return loaded.flatMap((id) => known.get(id) ?? []);
-  const compare = isQueue(v, saved) ? byQueue : saved?.sort === "oldest" ? (a: Conversation, b: Conversation) => byNewest(b, a) : byNewest;
+  const compare = v.kind === "at_risk"
+    ? byDue
+    : isQueue(v, saved)
+    ? byQueue
+    : saved?.sort === "oldest"
+    ? (a: Conversation, b: Conversation) => byNewest(b, a)
+    : byNewest;
   const pages = new Set(loaded);
   let last: Conversation | undefined;
   if (!complete) {

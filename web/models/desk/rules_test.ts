@@ -111,6 +111,20 @@ Deno.test("a saved view has its own order, and keeps what only the server can ju
   assert.equal(ids(listRows({ kind: "saved", id: "vw_1" }, all, ["c1"], true, me)), "");
 });
 
+Deno.test("at risk is what is promised and nearly due or late, the soonest first", () => {
+  const sla = (state: "ok" | "warning" | "breached" | "paused", due_at: number | null) => ({
+    sla: { policy: { id: "p", name: "P" }, kind: "first_response" as const, due_at, state },
+  });
+  const all = known(
+    conversation("c1", sla("warning", 9000)),
+    conversation("c2", sla("breached", 4000)),
+    conversation("c3", sla("ok", 1000)),
+    conversation("c4", sla("paused", null)),
+    conversation("c5"),
+  );
+  assert.equal(ids(listRows({ kind: "at_risk" }, all, [], true, me)), "c2 c1");
+});
+
 Deno.test("while there are more pages, nothing is shown beyond the last loaded row", () => {
   const all = known(
     conversation("c1", { waiting_since: 1000 }),

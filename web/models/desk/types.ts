@@ -115,6 +115,30 @@ export interface Contact extends ContactRef {
   version: number;
 }
 
+export interface SLA {
+  policy: { id: string; name: string };
+  kind: "first_response" | "next_response" | "resolution";
+  /** null while the clock rests. */
+  due_at: number | null;
+  state: "ok" | "warning" | "breached" | "paused";
+}
+
+export interface SLAPolicy {
+  id: string;
+  name: string;
+  position: number;
+  inboxes: string[];
+  teams: string[];
+  priorities: string[];
+  /** Seconds; null: nothing is promised. */
+  first_response: number | null;
+  next_response: number | null;
+  resolution: number | null;
+  warn_at: number;
+  business_hours: boolean;
+  created_at: number;
+}
+
 export interface Conversation {
   id: string;
   number: number;
@@ -132,6 +156,8 @@ export interface Conversation {
   tags: string[];
   team: { id: string; name: string } | null;
   skills: string[];
+  /** What is promised and due first; null when nothing is. */
+  sla: SLA | null;
   last_message: {
     event_id: string | null;
     author: "contact" | "agent" | "bot";
@@ -351,6 +377,7 @@ export interface Counts {
   snoozed: number;
   resolved: number;
   mentions: number;
+  at_risk: number;
 }
 
 export interface Me {

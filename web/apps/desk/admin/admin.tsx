@@ -17,6 +17,7 @@ import { HoursForm, openText } from "./hours.tsx";
 import { InboxForm } from "./inboxes.tsx";
 import { RoleForm } from "./roles.tsx";
 import { TokensPage } from "./tokens.tsx";
+import { SLAForm } from "./sla.tsx";
 import { TagsPage } from "./tags.tsx";
 import { TeamForm } from "./teams.tsx";
 
@@ -27,6 +28,7 @@ const needs: Record<AdminPage, string> = {
   teams: "agents.manage",
   roles: "roles.manage",
   hours: "settings.manage",
+  sla: "settings.manage",
   canned: "canned.use",
   tags: "tags.manage",
   tokens: "tokens.manage",
@@ -39,6 +41,7 @@ const pageIcons: Record<AdminPage, string> = {
   teams: icons.users,
   roles: icons.flag,
   hours: icons.clock,
+  sla: icons.alert,
   canned: icons.bolt,
   tags: icons.tag,
   tokens: icons.pin,
@@ -115,7 +118,7 @@ export function AdminPane() {
 }
 
 function pageName(page: AdminPage): string {
-  if (page === "teams" || page === "hours") return rt()[page];
+  if (page === "teams" || page === "hours" || page === "sla") return rt()[page];
   return page === "tokens" || page === "audit" ? gt()[page] : at()[page];
 }
 
@@ -151,6 +154,13 @@ function entriesOf(page: AdminPage): Entry[] {
         sub: `${r.built_in ? `${at().builtIn} · ` : ""}${at().people(r.agents)}`,
         mark: <Icon d={icons.flag} />,
       }));
+    case "sla":
+      return desk.promises().map((p) => ({
+        id: p.id,
+        name: p.name,
+        sub: [p.first_response, p.next_response, p.resolution].map((s) => (s === null ? "–" : `${Math.round(s / 60)} min`)).join(" · "),
+        mark: <Icon d={icons.alert} />,
+      }));
     case "hours":
       return desk.hours().map((h) => ({ id: h.id, name: h.name, sub: openText(h.now), mark: <Icon d={icons.clock} /> }));
     case "canned":
@@ -178,6 +188,7 @@ const newNames: Record<MasterPage, () => string> = {
   teams: () => rt().newTeam,
   roles: () => at().newRole,
   hours: () => rt().newHours,
+  sla: () => rt().newSLA,
   canned: () => at().newCanned,
 };
 
@@ -189,6 +200,7 @@ function Master({ page, item }: { page: MasterPage; item: () => string | undefin
     if (page === "brands") return <BrandForm id={id} />;
     if (page === "inboxes") return <InboxForm id={id} />;
     if (page === "agents") return <AgentForm id={id} />;
+    if (page === "sla") return <SLAForm id={id} />;
     if (page === "hours") return <HoursForm id={id} />;
     if (page === "teams") return <TeamForm id={id} />;
     if (page === "roles") return <RoleForm id={id} />;
