@@ -285,3 +285,66 @@ def test_the_looks_of_search(shop, people, lang, dark):
     expect(phone.locator(".result mark").first).to_be_visible()
     accessible(phone)
     shot(phone, f"work-{mark}-phone-search")
+
+
+def test_a_reply_is_taken_back_and_one_leaves_later_over_a_kill(shop, people):
+    made = queue(shop, "Julie Martin", "Paul Durand")
+    julie, paul = made["Julie Martin"], made["Paul Durand"]
+    desk = console(people, shop)
+    page = desk.page
+    page.locator(".me:visible").click()
+    page.get_by_role("menuitem", name="Préférences").click()
+    page.get_by_role("dialog").locator("label", has_text="5 s").click()
+    page.keyboard.press("Escape")
+    desk.view("unassigned")
+    desk.open("Julie Martin")
+    desk.reply("Une faute de frappr")
+    expect(page.locator(".later li")).to_contain_text("Part dans")
+    page.get_by_role("button", name="Reprendre").click()
+    expect(desk.area).to_have_value("Une faute de frappr")
+    expect(page.locator(".later li")).to_have_count(0)
+    desk.reply("Sans faute de frappe")
+    expect(desk.bubble("Sans faute de frappe")).to_be_visible(timeout=15_000)
+    expect(page.locator(".later li")).to_have_count(0)
+    assert julie.texts()[1:] == ["Sans faute de frappe"]
+    # resolved at once: what could still be taken back leaves before it
+    desk.reply("Au revoir")
+    expect(page.locator(".later li")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    expect(desk.bubble("Au revoir")).to_be_visible()
+    expect(page.locator(".head .state")).to_contain_text("Résolue")
+    # a message for later survives the end of the server; another is held, for its customer writes first
+    for visitor, text in ((julie, "Encore merci"), (paul, "Sommes-nous d’accord ?")):
+        shop.anna.desk("POST", f"/conversations/{visitor.conversation}/later", {"key": text, "body": text, "delay_ms": 12_000})
+    shop.server.kill()
+    shop.server.start()
+    paul.write("Finalement non")
+    desk.view("all")
+    desk.open("Paul Durand")
+    expect(page.locator(".later li.held")).to_contain_text("le client a écrit entre-temps", timeout=40_000)
+    assert "Sommes-nous d’accord ?" not in paul.texts()
+    deadline = time.monotonic() + 20
+    while "Encore merci" not in julie.texts() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert julie.texts().count("Encore merci") == 1
+    accessible(page)
+    shot(page, "work-fr-light-later")
+    page.get_by_role("button", name="Envoyer", exact=True).first.click()
+    expect(desk.bubble("Sommes-nous d’accord ?")).to_be_visible()
+    people.forgive("Failed to load resource", "ERR_")
+
+
+def test_a_draft_is_on_ones_other_device(shop, people):
+    queue(shop, "Julie Martin")
+    desk, other = console(people, shop), console(people, shop)
+    for one in (desk, other):
+        one.view("unassigned")
+        one.open("Julie Martin")
+    desk.area.press_sequentially("Bonjour Julie, je reg")
+    expect(other.area).to_have_value("Bonjour Julie, je reg")
+    other.page.reload()
+    expect(other.area).to_have_value("Bonjour Julie, je reg")
+    third = console(people, shop)
+    third.view("unassigned")
+    expect(third.row("Julie Martin").locator(".draft")).to_be_visible()

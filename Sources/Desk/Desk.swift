@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Tokens.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -27,6 +27,7 @@ package struct Desk: Sendable {
                         try DeskStream.forgetOld(unit)
                         try Idempotency.forgetOld(unit)
                         try Bulk.forgetOld(unit)
+                        try Drafts.forgetOld(unit)
                         try Widget.forgetOld(unit)
                         try Audit.forgetOld(unit)
                     }
@@ -38,7 +39,7 @@ package struct Desk: Sendable {
 
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
-        + Views.routes + Bulk.routes + DeskSearch.routes
+        + Views.routes + Bulk.routes + DeskSearch.routes + Drafts.routes + Later.routes
         + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Teams.routes + BusinessHours.routes + SLA.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.
@@ -69,17 +70,19 @@ package struct Desk: Sendable {
         let seen = try await live.timers.look(c) { tx in
             Timers(
                 nextSnooze: try tx.first("SELECT MIN(snoozed_until) FROM desk_conversation WHERE snoozed_until IS NOT NULL") { $0.intOrNil(0) } ?? nil,
+                nextLater: try Later.nextDue(tx),
                 served: try Dispatch.agentsWithWaiting(tx).map { try Agents.load(tx, $0) },
                 promise: try tx.first("SELECT MIN(sla_next_at) FROM desk_conversation WHERE sla_next_at IS NOT NULL") { $0.intOrNil(0) } ?? nil,
                 overflow: try Overflow.due(tx).map(\.at).min(),
                 present: try tx.all("SELECT id FROM desk_agent WHERE availability <> 'offline'") { $0.text(0) })
         }
         let isOwed = live.takeOwedRouting()
-        guard isOwed || seen.nextSnooze ?? .max <= now || seen.overflow ?? .max <= now || seen.promise ?? .max <= now || seen.served.contains(where: { $0.map { Dispatch.hasGone($0, live, now: now) } ?? true })
+        guard isOwed || seen.nextSnooze ?? .max <= now || seen.nextLater ?? .max <= now || seen.overflow ?? .max <= now || seen.promise ?? .max <= now || seen.served.contains(where: { $0.map { Dispatch.hasGone($0, live, now: now) } ?? true })
             || seen.present.contains(where: { !live.isAlive($0, now: now) }) else { return }
         try await c.db.write { tx in
             let unit = Unit(c, tx, live, actor: .system)
             try Conversations.wake(unit)
+            try Later.sendDue(unit)
             try Agents.timeOut(unit)
             try Overflow.carryOut(unit)
             try SLA.tell(unit)
@@ -89,7 +92,7 @@ package struct Desk: Sendable {
 
     /// What time can change, as the database has it.
     struct Timers: Sendable {
-        let nextSnooze: Int64?
+        let nextSnooze: Int64?, nextLater: Int64?
         /// Agents of customers who wait.
         let served: [Agent?]
         /// When something that was promised is due, or nearly.

@@ -87,7 +87,7 @@ export function fakeFetch(serve: (asked: Asked) => Answer | undefined | Promise<
 
 /** Waits until `test` holds; fails after a second. */
 export async function until(test: () => boolean, what = "the condition"): Promise<void> {
-  for (let i = 0; i < 800; i++) {
+  for (let i = 0; i < 1600; i++) {
     if (test()) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

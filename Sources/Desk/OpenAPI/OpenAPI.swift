@@ -64,6 +64,9 @@ enum OpenAPI {
         case .csv: responses["200"] = ["description": "Comma-separated values with a line of names.", "content": ["text/csv": ["schema": ["type": "string"]]]]
         case .events: responses["200"] = ["description": "Server-Sent Events.", "content": ["text/event-stream": ["schema": ["type": "string"]]]]
         }
+        if operation.id == "sendLater" {
+            responses["200"] = ["description": "The same key again: the same answer.", "content": ["application/json": ["schema": ref("Later")]]]
+        }
         if operation.method == .post, operation.path.hasSuffix("/messages") || operation.path.hasSuffix("/notes") {
             responses["200"] = ["description": "The same key again: the same item.", "content": ["application/json": ["schema": ref("Item")]]]
         }

@@ -16,6 +16,8 @@ package final class DeskLive: Sendable {
         var inboxes: Set<String>
         /// Not sent to this agent: it is his own doing.
         var except: String?
+        /// Sent to this agent alone: to his other devices.
+        var only: String?
         var data: JSON
 
         func reaches(_ agent: Agent) -> Bool { agent.visible.map { !$0.isDisjoint(with: inboxes) } ?? true }
@@ -143,7 +145,7 @@ package final class DeskLive: Sendable {
     private static func put(_ state: inout State, _ volatile: Volatile) -> [CheckedContinuation<Void, Never>] {
         var waiters: [CheckedContinuation<Void, Never>] = []
         for id in Array(state.streams.keys) {
-            guard var stream = state.streams[id], stream.agent != volatile.except else { continue }
+            guard var stream = state.streams[id], stream.agent != volatile.except, volatile.only.map({ $0 == stream.agent }) ?? true else { continue }
             stream.volatile.removeAll { $0.key == volatile.key }
             stream.volatile.append(volatile)
             if stream.volatile.count > mostVolatile { stream.volatile.removeFirst() }   // a stuck client; all of these are whole states that come again

@@ -2,7 +2,9 @@
 import type { ConversationModel, Mode } from "../../models/desk/conversation.ts";
 import { best } from "../../models/desk/fuzzy.ts";
 import { t } from "../../models/desk/strings.ts";
-import type { Agent, Canned, Conversation } from "../../models/desk/types.ts";
+import { whenText } from "../../models/desk/times.ts";
+import type { Agent, Canned, Conversation, Later } from "../../models/desk/types.ts";
+import { w } from "../../models/desk/working-strings.ts";
 import { Avatar, Button, freshId, Icon } from "../../ui/basics.tsx";
 import { insertAtCursor } from "../../ui/composer.tsx";
 import { byteSize, lang } from "../../ui/i18n.ts";
@@ -11,6 +13,7 @@ import { For, Show } from "../../ui/jsx-runtime.ts";
 import { computed, effect, onCleanup, type Signal, signal } from "../../ui/signals.ts";
 import { kt } from "../../ui/strings.ts";
 import { firstName } from "./list.tsx";
+import { pickSnooze } from "./menus.tsx";
 import { openPicker } from "./picker.tsx";
 import { desk, parts } from "./state.ts";
 
@@ -216,6 +219,7 @@ export function Composer({ model, c }: { model: ConversationModel; c: () => Conv
 
   return (
     <div class={() => `write ${mode()}`} data-mode={mode}>
+      <LaterList model={model} />
       <Notices model={model} c={c} missing={missing} />
       <div class="tabs" role="tablist" aria-label={() => t().reply}>
         {tab("reply", () => t().replyTab, icons.reply)}
@@ -334,12 +338,69 @@ export function Composer({ model, c }: { model: ConversationModel; c: () => Conv
               void import("../../ui/emoji.tsx").then((m) => m.openEmoji(currentTarget, (e) => area && insertAtCursor(area, e)))}
           />
           <span class="grow" />
+          <Show when={() => mode() === "reply" && model.staged().length === 0}>
+            {() => (
+              <Button
+                kind="ghost"
+                icon={icons.clock}
+                label={() => w().sendLater}
+                popup="menu"
+                expanded={false}
+                disabled={empty}
+                onClick={({ currentTarget }) =>
+                  pickSnooze(currentTarget, (when) => void model.sendLater(when), {
+                    title: w.peek().sendLaterTitle,
+                    done: w.peek().sendLater,
+                  })}
+              />
+            )}
+          </Show>
           <Button kind="primary" class="send" icon={() => (mode() === "note" ? icons.note : icons.send)} disabled={empty} onClick={send}>
             <span>{() => (mode() === "note" ? t().addNote : t().sendReply)}</span>
           </Button>
         </div>
       </div>
     </div>
+  );
+}
+
+/** What leaves later or in a moment, over the field in which it was written. */
+function LaterList({ model }: { model: ConversationModel }) {
+  const now = signal(Date.now());
+  const timer = setInterval(() => model.later.peek().length > 0 && now.set(Date.now()), 500);
+  onCleanup(() => clearInterval(timer));
+  const says = (one: Later) => {
+    if (one.state === "held") return one.held === "customer_wrote" ? w().heldWritten : w().heldRefused;
+    const left = Math.ceil((one.at - now()) / 1000);
+    return left <= 60 ? w().leavesIn(Math.max(0, left)) : w().leavesAt(whenText(lang(), one.at, now()));
+  };
+  return (
+    <Show when={() => model.later().length > 0}>
+      {() => (
+        <ul class="later" aria-label={() => w().laterList}>
+          <For each={model.later} by={(one: Later) => one.id}>
+            {(one) => (
+              <li class={() => one().state}>
+                <Icon d={() => one().state === "held" ? icons.alert : icons.clock} />
+                <span class="grow">
+                  <strong>{() => says(one())}</strong>
+                  {() => one().agent.id === desk.myId() ? null : <span class="sub">{w().by(one().agent.name)}</span>}
+                  <span class="one">{() => one().body}</span>
+                </span>
+                {() =>
+                  one().agent.id === desk.myId()
+                    ? <Button small kind="ghost" onClick={() => void model.sendNow(one.peek())}>{w().sendNow}</Button>
+                    : null}
+                {() =>
+                  one().agent.id === desk.myId() || desk.may("conversations.assign")
+                    ? <Button small kind="outline" onClick={() => void model.takeBack(one.peek())}>{w().takeBack}</Button>
+                    : null}
+              </li>
+            )}
+          </For>
+        </ul>
+      )}
+    </Show>
   );
 }
 

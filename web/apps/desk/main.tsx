@@ -13,7 +13,7 @@ import { ConversationPane } from "./conversation.tsx";
 import { CustomerPane } from "./customer.tsx";
 import { ListPane } from "./list.tsx";
 import { startNews } from "./news.ts";
-import { customerShown, letters, startPrefs } from "./prefs.ts";
+import { customerShown, letters, startPrefs, undoSeconds } from "./prefs.ts";
 import { Rail } from "./rail.tsx";
 import { Broken, NotAgent, SignIn } from "./sign-in.tsx";
 import { desk, media, route } from "./state.ts";
@@ -163,6 +163,7 @@ effect(() => {
   // What one does not look at is not told as looked at.
   if (ready && r.at === "admin") queueMicrotask(() => desk.show(desk.view.peek(), undefined));
 });
+effect(() => desk.undoSeconds.set(undoSeconds()));
 effect(() => {
   if (desk.phase() === "signedOut") media.clear();
 });

@@ -160,24 +160,24 @@ export function openSnooze(at: HTMLElement, id: string): void {
   pickSnooze(at, (until) => void desk.setStatus(id, "snoozed", until));
 }
 
-export function pickSnooze(at: HTMLElement, pick: (until: number) => void): void {
+export function pickSnooze(at: HTMLElement, pick: (until: number) => void, texts?: { title: string; done: string }): void {
   const now = Date.now();
-  openMenu(at, t.peek().snoozeUntil, [
+  openMenu(at, texts?.title ?? t.peek().snoozeUntil, [
     ...snoozeTimes(now).map((choice): MenuItem => ({
       text: t.peek()[choice.id],
       end: whenText(lang.peek(), choice.at, now),
       run: () => pick(choice.at),
     })),
     "line",
-    { text: t.peek().custom, icon: icons.clock, run: () => void customSnooze(pick) },
+    { text: t.peek().custom, icon: icons.clock, run: () => void customSnooze(pick, texts) },
   ]);
 }
 
-function customSnooze(pick: (until: number) => void): Promise<void> {
+function customSnooze(pick: (until: number) => void, texts?: { title: string; done: string }): Promise<void> {
   const text = signal(toLocalInput(snoozeTimes(Date.now()).find((c) => c.id === "tomorrow")?.at ?? Date.now()));
   const wrong = signal<string | undefined>(undefined);
   return openDialog({
-    title: () => t().customTitle,
+    title: () => texts?.title ?? t().customTitle,
     body: (close) => (
       <form
         class="stack"
@@ -207,7 +207,7 @@ function customSnooze(pick: (until: number) => void): Promise<void> {
         </Field>
         <div class="actions">
           <Button onClick={close}>{() => t().cancel}</Button>
-          <Button kind="primary" type="submit">{() => t().snooze}</Button>
+          <Button kind="primary" type="submit">{() => texts?.done ?? t().snooze}</Button>
         </div>
       </form>
     ),

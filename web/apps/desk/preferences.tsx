@@ -1,12 +1,13 @@
 /** What one person chooses: name, picture, language, appearance, alerts, keys. */
 import { t } from "../../models/desk/strings.ts";
+import { w } from "../../models/desk/working-strings.ts";
 import { Avatar, Button, Field } from "../../ui/basics.tsx";
 import { type Lang, lang } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
 import { openDialog } from "../../ui/overlay.tsx";
 import { type Signal, signal } from "../../ui/signals.ts";
 import { askNotifications, chime } from "./news.ts";
-import { chooseLang, letters, notifications, type Scheme, scheme, sound } from "./prefs.ts";
+import { chooseLang, letters, notifications, type Scheme, scheme, sound, undoSeconds } from "./prefs.ts";
 import { desk } from "./state.ts";
 
 export function Switch(props: { label: () => string; hint?: () => string | undefined; on: () => boolean; set: (on: boolean) => void }) {
@@ -159,6 +160,13 @@ export function openPreferences(): void {
           value={scheme}
           set={(v) => scheme.set(v)}
           options={[["system", () => t().system], ["light", () => t().light], ["dark", () => t().dark]]}
+        />
+        <Choice<string>
+          legend={() => w().undoSend}
+          name="undo"
+          value={() => String(undoSeconds())}
+          set={(v) => undoSeconds.set(Number(v))}
+          options={[["0", () => w().undoOff], ...[5, 10, 20].map((s): [string, () => string] => [String(s), () => w().undoFor(s)])]}
         />
         <section class="stack tight">
           <h3>{() => t().alerts}</h3>

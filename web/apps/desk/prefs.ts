@@ -10,6 +10,7 @@ interface Stored {
   notifications?: boolean;
   letters?: boolean;
   customer?: boolean;
+  undo?: number;
 }
 
 const place = "comptoir:desk";
@@ -29,6 +30,8 @@ export const sound = signal(first.sound ?? true);
 export const notifications = signal(first.notifications ?? false);
 /** Single letters are commands. */
 export const letters = signal(first.letters ?? true);
+/** For so many seconds a reply can be taken back. */
+export const undoSeconds = signal(first.undo ?? 0);
 /** The customer's pane is shown where there is room for it. */
 export const customerShown = signal(first.customer ?? true);
 
@@ -69,6 +72,7 @@ export function startPrefs(): void {
         notifications: notifications(),
         letters: letters(),
         customer: customerShown(),
+        undo: undoSeconds(),
       }),
     );
   });

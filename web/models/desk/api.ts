@@ -15,6 +15,7 @@ import type {
   Found,
   Inbox,
   Item,
+  Later,
   Me,
   Media,
   Page,
@@ -23,6 +24,7 @@ import type {
   RoleInfo,
   SavedView,
   SearchFilter,
+  ServerDraft,
   SLAPolicy,
   Status,
   Tag,
@@ -144,6 +146,27 @@ export class DeskApi {
     return this.post(`/conversations/${enc(id)}/viewing`, { viewing, composing });
   }
 
+  async later(conversation: string): Promise<Later[]> {
+    return (await this.get<{ items: Later[] }>(`/conversations/${enc(conversation)}/later`)).items;
+  }
+  sendLater(
+    conversation: string,
+    message: { key: string; body: string; at?: number; delay_ms?: number; if_written?: string },
+  ): Promise<Later> {
+    return this.post(`/conversations/${enc(conversation)}/later`, message);
+  }
+  async sendLaterNow(id: string): Promise<void> {
+    await this.post(`/later/${enc(id)}/now`);
+  }
+  removeLater(id: string): Promise<void> {
+    return this.remove(`/later/${enc(id)}`);
+  }
+  async drafts(): Promise<ServerDraft[]> {
+    return (await this.get<{ items: ServerDraft[] }>("/drafts")).items;
+  }
+  keepDraft(conversation: string, draft: { reply: string; note: string; mode: string; device: string }): Promise<ServerDraft> {
+    return this.put(`/conversations/${enc(conversation)}/draft`, draft);
+  }
   search(q: string, filter: SearchFilter, cursor: string | undefined): Promise<Found> {
     return this.get("/search", { query: { q, ...filter, cursor } });
   }

@@ -6,13 +6,15 @@ import { token } from "../../sdk/ports.ts";
 import { computed, type Read, type Signal, signal } from "../../ui/signals.ts";
 import type { DeskModel } from "./desk.ts";
 import { rowsOf, Timeline } from "./timeline.ts";
-import type { Author, Conversation, Item, Media, Viewer } from "./types.ts";
+import type { Author, Conversation, Item, Later, Media, ServerDraft, Viewer } from "./types.ts";
 
 export type Mode = "reply" | "note";
 export interface Draft {
   reply: string;
   note: string;
   mode: Mode;
+  /** When it was written here. */
+  at?: number;
 }
 export interface Staged {
   id: string;
@@ -24,6 +26,8 @@ export interface Staged {
 const viewingEvery = 20_000;
 
 export class ConversationModel {
+  /** What leaves later, or is held. */
+  readonly later: Signal<readonly Later[]> = signal<readonly Later[]>([]);
   /** An item that somebody wants to see: the timeline goes there when it can. */
   readonly wanted: Signal<string | undefined> = signal<string | undefined>(undefined);
   readonly timeline: Timeline;
@@ -48,6 +52,7 @@ export class ConversationModel {
   #readUpTo: string | undefined;
   #reading: ReturnType<typeof setTimeout> | undefined;
   #draftTimer: ReturnType<typeof setTimeout> | undefined;
+  #tellTimer: ReturnType<typeof setTimeout> | undefined;
   #ready: Promise<void>;
 
   constructor(private desk: DeskModel, readonly id: string) {
@@ -107,6 +112,7 @@ export class ConversationModel {
     });
     if (c && !this.desk.contacts.peek().has(c.contact.id)) void this.desk.loadContact(c.contact.id);
     if (!c) void this.desk.loadConversation(this.id);
+    this.loadLater();
     clearInterval(this.#viewTimer);
     this.#viewTimer = setInterval(() => this.#tellViewing(true), viewingEvery);
     this.#tellViewing(true);
@@ -122,7 +128,10 @@ export class ConversationModel {
 
   /** Sleeping, or the link came back: what others see of us is told again. */
   refresh(): void {
-    if (this.#viewTimer !== undefined) this.#tellViewing(true);
+    if (this.#viewTimer !== undefined) {
+      this.#tellViewing(true);
+      this.loadLater();
+    }
     this.#outbox.wake();
   }
 
@@ -164,7 +173,9 @@ export class ConversationModel {
   }
 
   async #loadDraft(): Promise<void> {
-    const kept = await this.desk.store.get<Draft>(this.#draftKey);
+    const here = await this.desk.store.get<Draft>(this.#draftKey), there = this.desk.serverDrafts.get(this.id);
+    // What was written last, on whatever device.
+    const kept = there && there.updated_at > (here?.at ?? 0) ? there : here;
     if (!kept) return;
     if (this.reply.peek() === "") this.reply.set(kept.reply);
     if (this.note.peek() === "") this.note.set(kept.note);
@@ -214,7 +225,7 @@ export class ConversationModel {
   #keepDraft(): void {
     clearTimeout(this.#draftTimer);
     this.#draftTimer = setTimeout(() => {
-      const draft: Draft = { reply: this.reply.peek(), note: this.note.peek(), mode: this.mode.peek() };
+      const draft: Draft = { reply: this.reply.peek(), note: this.note.peek(), mode: this.mode.peek(), at: this.desk.clock.now() };
       const empty = draft.reply === "" && draft.note === "" && draft.mode === "reply";
       // A full store costs the draft's survival of a reload, nothing else.
       (empty ? this.desk.store.delete(this.#draftKey) : this.desk.store.set(this.#draftKey, draft)).catch(() => undefined);
@@ -225,6 +236,65 @@ export class ConversationModel {
         return next;
       });
     }, 250);
+    clearTimeout(this.#tellTimer);
+    this.#tellTimer = setTimeout(() => this.#tellDraft(), 1200);
+  }
+
+  #tellDraft(): void {
+    clearTimeout(this.#tellTimer);
+    this.#tellTimer = undefined;
+    const draft = { reply: this.reply.peek(), note: this.note.peek(), mode: this.mode.peek(), device: this.desk.device };
+    this.desk.api.keepDraft(this.id, draft).then(
+      (kept) => void this.desk.serverDrafts.set(this.id, kept),
+      (error) => this.desk.ignorePassing(error),
+    );
+  }
+
+  /** The server's drafts came after this one was opened: the same rule. */
+  async lateDraft(draft: ServerDraft): Promise<void> {
+    await this.#ready;
+    const here = await this.desk.store.get<Draft>(this.#draftKey);
+    if (draft.updated_at > (here?.at ?? 0)) this.takeDraft(draft);
+  }
+
+  /** Another device of mine has gone on writing. What is being typed here stays. */
+  takeDraft(draft: ServerDraft): void {
+    if (this.#tellTimer !== undefined) return;
+    this.reply.set(draft.reply);
+    this.note.set(draft.note);
+  }
+
+  // Later
+
+  loadLater(): void {
+    this.desk.api.later(this.id).then((all) => this.later.set(all), (error) => this.desk.ignorePassing(error));
+  }
+
+  /** Sends what is written at a time, unless the customer writes first. */
+  async sendLater(at: number): Promise<void> {
+    const body = this.reply.peek().trim();
+    if (body === "") return;
+    const done = await this.desk.attempt(async () => {
+      const made = await this.desk.api.sendLater(this.id, { key: token(16), body, at });
+      this.later.update((all) => [...all.filter((l) => l.id !== made.id), made]);
+    });
+    if (!done) return;
+    this.reply.set("");
+    this.#keepDraft();
+    this.#stopTyping();
+  }
+
+  /** Takes it back: its text is in the field again. */
+  async takeBack(one: Later): Promise<void> {
+    const done = await this.desk.attempt(() => this.desk.api.removeLater(one.id));
+    this.loadLater();
+    if (!done || one.agent.id !== this.desk.myId.peek()) return;
+    this.setMode("reply");
+    this.typed([one.body, this.reply.peek()].filter((part) => part.trim() !== "").join("\n"));
+  }
+  async sendNow(one: Later): Promise<void> {
+    await this.desk.attempt(() => this.desk.api.sendLaterNow(one.id));
+    this.loadLater();
   }
 
   stage(files: readonly File[]): void {
@@ -274,12 +344,42 @@ export class ConversationModel {
       if (preview) URL.revokeObjectURL(preview);
       await this.#outbox.add({ type: "message", content: { kind, body: file.name || kind, media }, file, fileName: file.name || kind });
     }
-    if (body !== "") await this.#outbox.add({ type: "message", content: { kind: "text", body } });
+    if (body === "") return;
+    const seconds = this.desk.undoSeconds.peek();
+    // With files the text belongs to them: it leaves when they do.
+    if (seconds > 0 && files.length === 0 && (await this.#sendSoon(body, seconds))) return;
+    await this.#outbox.add({ type: "message", content: { kind: "text", body } });
+  }
+
+  /** The server sends it by itself in some seconds, whatever becomes of this page. False: it could not be told. */
+  async #sendSoon(body: string, seconds: number): Promise<boolean> {
+    try {
+      const made = await this.desk.api.sendLater(this.id, { key: token(16), body, delay_ms: seconds * 1000, if_written: "send" });
+      this.later.update((all) => [...all.filter((l) => l.id !== made.id), made]);
+      return true;
+    } catch (error) {
+      if (!isPassing(error)) this.desk.tell(this.desk.explain(error), true);
+      return false;
+    }
+  }
+
+  /** What I could still take back leaves now: what I do next counts on it. */
+  async #flush(): Promise<void> {
+    const soon = this.later.peek().filter((l) =>
+      l.agent.id === this.desk.myId.peek() && l.state === "waiting" && l.at < this.desk.clock.now() + 61_000
+    );
+    for (const one of soon) await this.desk.api.sendLaterNow(one.id).catch(() => undefined); // gone by itself meanwhile
+    if (soon.length > 0) this.loadLater();
   }
 
   /** What I have written is with the server, or cannot get there now; undefined if nothing is on its way. */
   sending(): Promise<void> | undefined {
-    return this.echoes.peek().some((e) => e.state !== "failed") ? this.#outbox.settled() : undefined;
+    const soon = this.later.peek().some((l) =>
+      l.agent.id === this.desk.myId.peek() && l.state === "waiting" && l.at < this.desk.clock.now() + 61_000
+    );
+    const leaving = this.echoes.peek().some((e) => e.state !== "failed");
+    if (!soon) return leaving ? this.#outbox.settled() : undefined;
+    return Promise.all([leaving ? this.#outbox.settled() : undefined, this.#flush()]).then(() => undefined);
   }
 
   retry(key: string): void {
@@ -325,5 +425,6 @@ export class ConversationModel {
     this.leave();
     this.#outbox.stop();
     clearTimeout(this.#reading);
+    if (this.#tellTimer !== undefined) this.#tellDraft();
   }
 }

@@ -6,7 +6,7 @@
  */
 import { ApiError, isPassing } from "../../sdk/http.ts";
 import type { Uploader } from "../../sdk/media.ts";
-import { type Clock, Emitter, type Network } from "../../sdk/ports.ts";
+import { type Clock, Emitter, type Network, token } from "../../sdk/ports.ts";
 import type { SessionKeeper } from "../../sdk/session.ts";
 import type { KeyValue } from "../../sdk/storage.ts";
 import { batch, computed, type Read, root, type Signal, signal } from "../../ui/signals.ts";
@@ -21,6 +21,7 @@ import { LiveStream, type StreamEvent } from "./stream.ts";
 import { rt } from "./routing-strings.ts";
 import { t } from "./strings.ts";
 import { Views } from "./views.ts";
+import { w } from "./working-strings.ts";
 import type {
   Agent,
   Availability,
@@ -36,6 +37,7 @@ import type {
   Priority,
   RoleInfo,
   SearchFilter,
+  ServerDraft,
   SLAPolicy,
   Status,
   Tag,
@@ -112,6 +114,11 @@ export class DeskModel {
   readonly list: Read<ListModel> = computed(() => this.listOf(this.view()));
   /** The row that j and k move. */
   readonly cursor: Signal<string | undefined> = signal<string | undefined>(undefined);
+  /** Which of my devices this is: it does not take its own drafts back. */
+  readonly device: string = token(8);
+  readonly serverDrafts = new Map<string, ServerDraft>();
+  /** For so long a reply can be taken back; 0 sends at once. */
+  readonly undoSeconds: Signal<number> = signal(0);
   /** What every search is narrowed to, until one changes it. */
   readonly searchFilter: Signal<SearchFilter> = signal<SearchFilter>({});
   readonly views = new Views(this);
@@ -201,8 +208,18 @@ export class DeskModel {
     this.#reload("hours");
     this.#reload("sla");
     this.api.agents().then((all) => this.agents.set(all), (error) => this.ignorePassing(error));
+    try {
+      for (const d of await this.api.drafts()) {
+        this.serverDrafts.set(d.conversation_id, d);
+        // One that is open already has looked before they came.
+        void this.#models.get(d.conversation_id)?.lateDraft(d);
+      }
+    } catch (error) {
+      this.ignorePassing(error);
+    }
     const kept = await this.store.list<{ reply: string }>(`draft/${this.myId.peek()}/`);
-    this.drafts.set(new Set(kept.filter((d) => d.value.reply.trim() !== "").map((d) => d.key.split("/").pop() ?? "")));
+    const there = [...this.serverDrafts.values()].filter((d) => d.reply.trim() !== "").map((d) => d.conversation_id);
+    this.drafts.set(new Set([...there, ...kept.filter((d) => d.value.reply.trim() !== "").map((d) => d.key.split("/").pop() ?? "")]));
     // What an earlier visit could not send goes out now, without opening its conversation.
     for (const { value } of await this.store.list<{ lane: string }>(`outbox/desk/${this.myId.peek()}/`)) {
       this.model(value.lane.split("/").pop() ?? "");
@@ -447,6 +464,13 @@ export class DeskModel {
           return next;
         });
         break;
+      case "later":
+        this.#models.get(d.conversation_id)?.loadLater();
+        if (d.held && d.agent === this.myId.peek()) this.#held(d.conversation_id);
+        break;
+      case "draft":
+        this.#draftCame(d);
+        break;
       case "viewing":
         this.viewing.update((all) => new Map(all).set(d.conversation_id, d.viewers));
         break;
@@ -454,6 +478,24 @@ export class DeskModel {
         this.#presence(d.contact_id, d.online);
         break;
     }
+  }
+
+  #draftCame({ draft, device }: { draft: ServerDraft; device: string | null }): void {
+    this.serverDrafts.set(draft.conversation_id, draft);
+    if (device === this.device) return;
+    this.#models.get(draft.conversation_id)?.takeDraft(draft);
+    this.drafts.update((all) => {
+      const next = new Set(all);
+      if (draft.reply.trim() === "") next.delete(draft.conversation_id);
+      else next.add(draft.conversation_id);
+      return next;
+    });
+  }
+
+  /** A message of mine did not leave: the customer wrote first. */
+  #held(id: string): void {
+    const c = this.#server.get(id);
+    this.tell(w.peek().laterHeld(c ? `${c.contact.display_name} (#${c.number})` : id), true);
   }
 
   #hello(d: { agents: Agent[]; viewing: { conversation: string; viewers: Viewer[] }[] }): void {

@@ -330,6 +330,28 @@ export interface SavedView {
   updated_at: number;
 }
 
+/** A message that leaves later, or is held until somebody decides. */
+export interface Later {
+  id: string;
+  conversation_id: string;
+  agent: AgentRef;
+  key: string;
+  body: string;
+  at: number;
+  state: "waiting" | "held";
+  held: "customer_wrote" | "refused" | null;
+  if_written: "hold" | "send" | "cancel";
+  created_at: number;
+}
+
+export interface ServerDraft {
+  conversation_id: string;
+  reply: string;
+  note: string;
+  mode: "reply" | "note";
+  updated_at: number;
+}
+
 export interface SearchFilter {
   in?: string | undefined;
   status?: string | undefined;
