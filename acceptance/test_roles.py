@@ -50,15 +50,17 @@ NEEDS = {
     "GET /tokens": "tokens.manage", "POST /tokens": "tokens.manage", "DELETE /tokens/{id}": "tokens.manage", "GET /audit": "audit.read", "GET /audit/export": "audit.read",
     "GET /hours": "settings.read", "GET /hours/{id}": "settings.read", "POST /hours": "settings.manage", "PATCH /hours/{id}": "settings.manage", "DELETE /hours/{id}": "settings.manage",
     "GET /search": "conversations.read",
+    "GET /sla-policies": "settings.read", "GET /sla-policies/{id}": "settings.read",
+    **{f"{method} /sla-policies{more}": "settings.manage" for method, more in (("POST", ""), ("PATCH", "/{id}"), ("DELETE", "/{id}"))},
     "GET /teams": "agents.read", "GET /teams/{id}": "agents.read", "POST /teams": "agents.manage", "PATCH /teams/{id}": "agents.manage", "DELETE /teams/{id}": "agents.manage",
     "GET /agents": "agents.read", "GET /agents/{id}": "agents.read", "POST /agents": "agents.manage", "PATCH /agents/{id}": "agents.availability",
     "PUT /agents/{id}/picture": "agents.manage", "DELETE /agents/{id}/picture": "agents.manage",
 }
 # The whole server's: for those who are limited to no brand, whatever their permissions.
-WHOLE = {"POST /hours", "PATCH /hours/{id}", "DELETE /hours/{id}", "GET /audit", "GET /audit/export", "POST /brands", "DELETE /brands/{id}", "POST /roles", "PATCH /roles/{id}", "DELETE /roles/{id}", "PUT /tags/{name}", "DELETE /tags/{name}"}
+WHOLE = {"POST /sla-policies", "PATCH /sla-policies/{id}", "DELETE /sla-policies/{id}", "POST /hours", "PATCH /hours/{id}", "DELETE /hours/{id}", "GET /audit", "GET /audit/export", "POST /brands", "DELETE /brands/{id}", "POST /roles", "PATCH /roles/{id}", "DELETE /roles/{id}", "PUT /tags/{name}", "DELETE /tags/{name}"}
 # Of one's own brand, but of people who may more than whoever has this permission alone.
 # Everybody's, to look at.
-SHARED = {"GET /hours/{id}"}
+SHARED = {"GET /hours/{id}", "GET /sla-policies/{id}"}
 MORE = {"DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
 
 
@@ -101,6 +103,7 @@ class World:
             side["tokens"] = anna.desk("POST", "/tokens", {"name": f"Token {word}", "scopes": ["desk.use"]}, expect=201)["id"]
             side["canned"] = anna.desk("POST", "/canned", {"shortcut": word, "body": f"Le {word}", "scope": "team", "brand_id": side["brands"]}, expect=201)["id"]
         self.own["hours"] = self.other["hours"] = anna.desk("POST", "/hours", {"name": "Days", "time_zone": "Europe/Paris"}, expect=201)["id"]
+        self.own["sla-policies"] = self.other["sla-policies"] = anna.desk("POST", "/sla-policies", {"name": "Usual", "first_response": 600}, expect=201)["id"]
         self.own["roles"] = self.other["roles"] = anna.desk("POST", "/roles", {"name": "Nobody's", "permissions": []}, expect=201)["id"]
         self.people: dict[str, tuple[Agent, set[str]]] = {}
         for role, may in (("agent", AGENT), ("supervisor", SUPERVISOR), ("admin", self.permissions)):
@@ -154,6 +157,8 @@ def body_of(short: str, side: dict[str, str]) -> dict | None:
         return {"name": f"New {next(_numbers)}", "permissions": []}
     if short == "POST /hours":
         return {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}
+    if short == "POST /sla-policies":
+        return {"name": f"Promise {next(_numbers)}", "first_response": 600}
     if short == "POST /tokens":
         return {"name": "x", "scopes": ["desk.use"]}
     if short == "POST /inboxes":
