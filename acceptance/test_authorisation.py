@@ -326,6 +326,9 @@ DESK_LEAST = {
     "POST /sla-policies": "admin", "PATCH /sla-policies/{id}": "admin", "DELETE /sla-policies/{id}": "admin",
     "POST /hours": "admin", "PATCH /hours/{id}": "admin", "DELETE /hours/{id}": "admin",
     "PUT /tags/{name}": "supervisor", "DELETE /tags/{name}": "supervisor",
+    **{name: "admin" for name in (
+        "GET /webhooks", "POST /webhooks", "PATCH /webhooks/{id}", "DELETE /webhooks/{id}",
+        "POST /webhooks/{id}/secret", "POST /webhooks/{id}/test", "GET /webhooks/{id}/deliveries", "POST /webhooks/{id}/deliveries/{delivery}/replay")},
     "GET /tokens": "admin", "POST /tokens": "admin", "DELETE /tokens/{id}": "admin", "GET /audit": "admin", "GET /audit/export": "admin",
     "POST /roles": "admin", "PATCH /roles/{id}": "admin", "DELETE /roles/{id}": "admin",
 }

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from browser import accessible, shot
 from desk import Agent, Console, Shop, picture
 from shop import until
+from test_webhooks import Receiver
 
 LIVE = 1000  # ms within which an agent sees what a customer does
 
@@ -536,6 +537,37 @@ def test_tokens_and_the_audit_log(shop, people):
         assert "inboxes.update" in file.read()
 
 
+def test_webhooks_in_the_console(shop, people):
+    receiver = Receiver()
+    desk = console(people, shop)
+    page = desk.page
+    page.get_by_role("link", name="Administration").click()
+    page.get_by_role("link", name="Webhooks").click()
+    page.get_by_role("button", name="Nouveau webhook").click()
+    page.get_by_label("Nom", exact=True).fill("CRM")
+    page.get_by_label("Adresse").fill("ftp://crm.example")
+    page.locator(".edit").get_by_role("button", name="Créer").click()
+    expect(page.locator(".edit .wrong")).to_contain_text("http")
+    people.forgive("400")
+    page.get_by_label("Adresse").fill(receiver.url)
+    page.locator(".edit").get_by_role("button", name="Créer").click()
+    page.get_by_role("button", name="Envoyer un essai").click()
+    expect(desk.toast("L’essai est arrivé.")).to_be_visible()
+    shop.visitor("Julie Martin").write("Bonjour")
+    until(lambda: len(receiver.got) == 2, "the message told")
+    page.get_by_role("button", name="Recharger").click()
+    expect(page.locator(".deliveries .rows li").first).to_contain_text("Nouveau message")
+    expect(page.locator(".deliveries .rows li").first).to_contain_text("livré · 204")
+    page.locator(".deliveries summary").first.click()
+    expect(page.locator(".deliveries .body").first).to_contain_text("Bonjour")
+    page.get_by_role("button", name="Renvoyer").first.click()
+    until(lambda: len(receiver.got) == 3, "told again")
+    assert receiver.got[2][0] == receiver.got[1][0]
+    accessible(page)
+    shot(page, "desk-admin-webhook")
+    receiver.close()
+
+
 def test_a_phone_shows_one_pane(shop, people):
     shop.visitor("Julie Martin").write("Bonjour")
     desk = console(people, shop, device="phone")
@@ -670,7 +702,8 @@ def test_everybody_can_use_it(shop, people, lang, dark):
     expect(page.locator("dialog.preferences")).to_be_visible()
     accessible(page)
     page.keyboard.press("Escape")
-    for part in ("brands", "inboxes", "agents", "roles", "canned", "tags", "tokens", "audit"):
+    shop.anna.desk("POST", "/webhooks", {"name": "CRM", "url": "http://127.0.0.1:1/hook", "events": ["note.deleted"]}, expect=201)
+    for part in ("brands", "inboxes", "agents", "roles", "canned", "tags", "tokens", "audit", "webhooks"):
         page.goto(f"{shop.server.base}/desk#/admin/{part}")
         expect(page.locator(f".admin nav a[aria-current=page][href='#/admin/{part}']")).to_be_visible()
         if part not in ("tags", "tokens", "audit"):

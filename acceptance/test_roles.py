@@ -47,6 +47,9 @@ NEEDS = {
     "GET /canned": "canned.use", "POST /canned": "canned.use", "PATCH /canned/{id}": "canned.use", "DELETE /canned/{id}": "canned.use", "POST /canned/preview": "canned.use",
     **{f"{method} /views{more}": "conversations.read" for method, more in (("GET", ""), ("GET", "/counts"), ("POST", ""), ("POST", "/preview"), ("PATCH", "/{id}"), ("DELETE", "/{id}"), ("GET", "/{id}/conversations"))},
     "POST /conversations/bulk": "conversations.write", "POST /bulk/{id}/undo": "conversations.write",
+    **{name: "webhooks.manage" for name in (
+        "GET /webhooks", "POST /webhooks", "PATCH /webhooks/{id}", "DELETE /webhooks/{id}",
+        "POST /webhooks/{id}/secret", "POST /webhooks/{id}/test", "GET /webhooks/{id}/deliveries", "POST /webhooks/{id}/deliveries/{delivery}/replay")},
     "GET /tokens": "tokens.manage", "POST /tokens": "tokens.manage", "DELETE /tokens/{id}": "tokens.manage", "GET /audit": "audit.read", "GET /audit/export": "audit.read",
     "GET /hours": "settings.read", "GET /hours/{id}": "settings.read", "POST /hours": "settings.manage", "PATCH /hours/{id}": "settings.manage", "DELETE /hours/{id}": "settings.manage",
     "GET /search": "conversations.read",
@@ -61,7 +64,7 @@ WHOLE = {"POST /sla-policies", "PATCH /sla-policies/{id}", "DELETE /sla-policies
 # Of one's own brand, but of people who may more than whoever has this permission alone.
 # Everybody's, to look at.
 SHARED = {"GET /hours/{id}", "GET /sla-policies/{id}"}
-MORE = {"DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
+MORE = {"POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
 
 
 def whole(permissions: set[str]) -> set[str]:
@@ -100,6 +103,7 @@ class World:
             side["teams"] = anna.desk("POST", "/teams", {"name": f"Team {word}", "members": [colleague.id]}, expect=201)["id"]
             side["views"] = anna.desk("POST", "/views", {"name": f"View {word}", "scope": "team", "filter": {"inboxes": [side["inboxes"]]}}, expect=201)["id"]
             side["bulk"] = "x"
+            side["webhooks"] = anna.desk("POST", "/webhooks", {"name": f"Hook {word}", "url": "http://127.0.0.1:1/", "events": ["note.deleted"], "brands": [side["brands"]]}, expect=201)["id"]
             side["tokens"] = anna.desk("POST", "/tokens", {"name": f"Token {word}", "scopes": ["desk.use"]}, expect=201)["id"]
             side["canned"] = anna.desk("POST", "/canned", {"shortcut": word, "body": f"Le {word}", "scope": "team", "brand_id": side["brands"]}, expect=201)["id"]
         self.own["hours"] = self.other["hours"] = anna.desk("POST", "/hours", {"name": "Days", "time_zone": "Europe/Paris"}, expect=201)["id"]
@@ -159,6 +163,8 @@ def body_of(short: str, side: dict[str, str]) -> dict | None:
         return {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}
     if short == "POST /sla-policies":
         return {"name": f"Promise {next(_numbers)}", "first_response": 600}
+    if short == "POST /webhooks":
+        return {"name": "x", "url": "http://127.0.0.1:1/", "events": ["message.created"]}
     if short == "POST /tokens":
         return {"name": "x", "scopes": ["desk.use"]}
     if short == "POST /inboxes":
@@ -220,7 +226,7 @@ def test_every_route_by_every_role_on_own_and_other_brands(world):
 
 def test_no_answer_tells_of_another_brand(world):
     """Whatever one reads, nothing of the other brand is in it: no id, no name, no word that was written there."""
-    marks = [world.other[key] for key in ("brands", "inboxes", "agents", "conversations", "contacts", "notes", "canned", "teams", "views")] + ["mistral", "Zephyr"]
+    marks = [world.other[key] for key in ("brands", "inboxes", "agents", "conversations", "contacts", "notes", "canned", "teams", "views", "webhooks")] + ["mistral", "Zephyr"]
     problems, read = [], 0
     queries = {"/conversations": ["", "?view=any", "?view=any&q=mistral", f"?view=any&inbox={world.other['inboxes']}", f"?view=any&contact={world.other['contacts']}",
                                   f"?view=any&assignee={quote(world.other['agents'])}", "?view=any&tag=tag-mistral"],
@@ -241,7 +247,7 @@ def test_no_answer_tells_of_another_brand(world):
     assert not problems, "\n".join(problems[:40])
     # the owner is told all of it: the marks are real ones
     everything = "".join(world.shop.anna.request("GET", DESK + path).text for path in
-                         ("/me", "/agents", "/teams", "/views", "/canned", "/conversations?view=any", "/contacts", f"/conversations/{world.other['conversations']}/timeline"))
+                         ("/me", "/agents", "/teams", "/views", "/webhooks", "/canned", "/conversations?view=any", "/contacts", f"/conversations/{world.other['conversations']}/timeline"))
     assert [mark for mark in marks if mark not in everything] == []
 
 

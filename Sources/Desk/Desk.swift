@@ -15,12 +15,13 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
                 Job("desk.timers", every: 2_000) { c in try await Self.tick(c, live) },
                 Job("desk.search", every: 2_000) { c in _ = try await live.index.catchUp(c) },
+                Job("desk.webhooks", every: 200) { c in try await live.webhooks.tick(c, live) },
                 Job("desk.cleaning", every: 3_600_000) { c in
                     try await c.db.write { tx in
                         let unit = Unit(c, tx, live, actor: .system)
@@ -30,6 +31,7 @@ package struct Desk: Sendable {
                         try Drafts.forgetOld(unit)
                         try Widget.forgetOld(unit)
                         try Audit.forgetOld(unit)
+                        try Webhooks.forgetOld(unit)
                     }
                 },
             ],
@@ -40,7 +42,7 @@ package struct Desk: Sendable {
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
         + Views.routes + Bulk.routes + DeskSearch.routes + Drafts.routes + Later.routes
-        + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Teams.routes + BusinessHours.routes + SLA.routes + DeskStream.routes + OpenAPI.routes
+        + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Webhooks.routes + Teams.routes + BusinessHours.routes + SLA.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.
     static func bot(_ c: Context) -> UserID { c.userID(localpart: "comptoir-desk") }

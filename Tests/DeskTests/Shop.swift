@@ -14,10 +14,10 @@ struct Shop: Sendable {
     let inbox: String
     static let base = "/_comptoir/desk/v1", widget = "/_comptoir/widget/v1"
 
-    init(config: (inout Config) -> Void = { _ in }) async throws {
+    init(outbound: (any Outbound)? = nil, config: (inout Config) -> Void = { _ in }) async throws {
         let accounts = Accounts(), rooms = RoomService(), desk = Desk()
         self.desk = desk
-        app = try await TestApp([accounts.feature, rooms.feature, desk.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms), config: config)
+        app = try await TestApp([accounts.feature, rooms.feature, desk.feature], ports: .testing(sessions: accounts, users: accounts, rooms: rooms, timelines: rooms), outbound: outbound, config: config)
         owner = try await app.register("owner")
         try await desk.makeOwner(app.context, user: owner.id)
         inbox = try await app.call(.get, Self.base + "/inboxes", as: owner).expect(200)["items"]?[0]?["id"]?.stringValue ?? ""

@@ -8,7 +8,7 @@ import Store
 /// without being told to (`DeskCall.write`); entries are only ever added, and go by age alone (`audit_retention`); secrets are not in them.
 enum Audit {
     /// What was done by routes that ask for one of these is kept.
-    static let administrative: Set<Permission> = [.agentsAvailability, .agentsManage, .settingsManage, .rolesManage, .tokensManage, .tagsManage, .cannedTeam, .viewsTeam, .auditRead]
+    static let administrative: Set<Permission> = [.agentsAvailability, .agentsManage, .settingsManage, .rolesManage, .tokensManage, .tagsManage, .cannedTeam, .viewsTeam, .auditRead, .webhooksManage]
     /// One entry an hour for the same reader and conversation.
     static let readEvery: Int64 = 3_600_000
     static let exported = 100_000
@@ -38,7 +38,7 @@ enum Audit {
         return out
     }
     private static let names = ["agents": ("desk_agent", "name"), "brands": ("desk_brand", "name"), "inboxes": ("desk_inbox", "name"), "roles": ("desk_role", "name"), "teams": ("desk_team", "name"),
-                                "tokens": ("desk_token", "name"), "canned": ("desk_canned", "shortcut"), "views": ("desk_view", "name")]
+                                "tokens": ("desk_token", "name"), "webhooks": ("desk_webhook", "name"), "canned": ("desk_canned", "shortcut"), "views": ("desk_view", "name")]
     /// What a thing is called, before it may be gone.
     static func name(_ tx: ReadTx, _ path: String, _ id: String) throws -> String? {
         guard let first = path.split(separator: "/").first, let (table, column) = names[String(first)] else { return nil }
@@ -139,8 +139,8 @@ enum Audit {
         "teams": Phrase(en: "Team", fr: "Équipe"), "tokens": Phrase(en: "Token", fr: "Jeton"), "tags": Phrase(en: "Tag", fr: "Étiquette"), "canned": Phrase(en: "Canned reply", fr: "Réponse type"),
         "views": Phrase(en: "View", fr: "Vue"), "picture": Phrase(en: "picture", fr: "photo"), "logo": Phrase(en: "logo", fr: "logo"), "identity-secret": Phrase(en: "identity secret", fr: "secret d’identité"),
         "conversations": Phrase(en: "Conversation", fr: "Conversation"), "notes": Phrase(en: "note", fr: "note"), "audit": Phrase(en: "Audit log", fr: "Journal"), "export": Phrase(en: "export", fr: "export"),
-        "webhooks": Phrase(en: "Webhook", fr: "Webhook"), "secret": Phrase(en: "secret", fr: "secret"), "test": Phrase(en: "test", fr: "essai"), "replay": Phrase(en: "replay", fr: "renvoi"),
-        "retention": Phrase(en: "Retention", fr: "Conservation"), "hours": Phrase(en: "Business hours", fr: "Horaires"), "sla": Phrase(en: "SLA", fr: "SLA"), "macros": Phrase(en: "Macro", fr: "Macro"),
+        "webhooks": Phrase(en: "Webhook", fr: "Webhook"), "secret": Phrase(en: "secret", fr: "secret"), "test": Phrase(en: "test", fr: "essai"), "active": Phrase(en: "switched off by itself", fr: "désactivation automatique"), "deliveries": Phrase(en: "delivery", fr: "envoi"), "replay": Phrase(en: "replay", fr: "renvoi"),
+        "retention": Phrase(en: "Retention", fr: "Conservation"), "hours": Phrase(en: "Business hours", fr: "Horaires"), "sla-policies": Phrase(en: "Promise", fr: "Engagement"), "macros": Phrase(en: "Macro", fr: "Macro"),
         "rules": Phrase(en: "Rule", fr: "Règle"), "automations": Phrase(en: "Automation", fr: "Automatisation"), "holidays": Phrase(en: "Holidays", fr: "Jours fériés"),
     ]
 }

@@ -48,6 +48,7 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case rolesManage = "roles.manage"
     case tokensManage = "tokens.manage"
     case auditRead = "audit.read"
+    case webhooksManage = "webhooks.manage"
 
     /// What whoever has this one has too.
     private var implied: Set<Permission> {

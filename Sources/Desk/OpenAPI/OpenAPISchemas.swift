@@ -4,7 +4,7 @@ extension OpenAPI {
     private static let role: JSON = ["type": "string", "description": "owner, admin, supervisor, agent, or the id of a role that was made here."]
     private static let brands: JSON = ["type": ["array", "null"], "items": string, "description": "The brands that the agent is limited to; null: every brand."]
     private static let sees: JSON = ["type": ["array", "null"], "items": string, "description": "The inboxes that I see and whose conversations the agent sees too; null: all."]
-    static let schemas: JSONObject = [teamSchemas, hoursSchemas, slaSchemas, tokenSchemas, auditSchemas].reduce(into: core) { all, more in
+    static let schemas: JSONObject = [teamSchemas, hoursSchemas, slaSchemas, tokenSchemas, auditSchemas, webhookSchemas].reduce(into: core) { all, more in
         for (name, schema) in more { all[name] = schema }
     }
     private static let core: JSONObject = [

@@ -155,6 +155,7 @@ extension Permission {
         case .rolesManage: Phrase(en: "Make and change roles", fr: "Créer et modifier les rôles")
         case .tokensManage: Phrase(en: "Make and revoke API tokens", fr: "Créer et révoquer des jetons d’API")
         case .auditRead: Phrase(en: "Read the audit log", fr: "Lire le journal d’audit")
+        case .webhooksManage: Phrase(en: "Manage webhooks", fr: "Gérer les webhooks")
         }
     }
 }

@@ -59,6 +59,7 @@ package final class DeskLive: Sendable {
     }
     private let state = Mutex(State())
     let shared = StreamCache()
+    let webhooks = Webhooks()
     private let presence = Atomic<Int64>(0)
     /// Grows with each contact who comes or goes.
     var presences: Int64 { presence.load(ordering: .acquiring) }
@@ -127,6 +128,7 @@ package final class DeskLive: Sendable {
 
     /// Something durable changed: every stream looks.
     func wakeAll() {
+        webhooks.ring()
         line.ring()
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             var waiters: [CheckedContinuation<Void, Never>] = []

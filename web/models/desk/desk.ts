@@ -43,6 +43,7 @@ import type {
   Tag,
   Team,
   Viewer,
+  Webhook,
 } from "./types.ts";
 
 export type Phase = "starting" | "signedOut" | "notAgent" | "broken" | "ready";
@@ -90,6 +91,8 @@ export class DeskModel {
   readonly contacts: Signal<ReadonlyMap<string, Contact>> = signal<ReadonlyMap<string, Contact>>(new Map());
   readonly agents: Signal<readonly Agent[]> = signal<readonly Agent[]>([]);
   readonly roles: Signal<readonly RoleInfo[]> = signal<readonly RoleInfo[]>([]);
+  readonly webhooks: Signal<readonly Webhook[]> = signal<readonly Webhook[]>([]);
+  readonly webhookEvents: Signal<readonly string[]> = signal<readonly string[]>([]);
   readonly permissionList: Signal<readonly PermissionInfo[]> = signal<readonly PermissionInfo[]>([]);
   readonly brands: Signal<readonly Brand[]> = signal<readonly Brand[]>([]);
   readonly inboxes: Signal<readonly Inbox[]> = signal<readonly Inbox[]>([]);
@@ -581,6 +584,14 @@ export class DeskModel {
     this.list.peek().load();
   }
 
+  async loadWebhooks(): Promise<void> {
+    const { items, events } = await this.api.get<{ items: Webhook[]; events: string[] }>("/webhooks");
+    batch(() => {
+      this.webhookEvents.set(events);
+      this.webhooks.set(items);
+    });
+  }
+
   /** For administration only: fetched when it is opened, and kept up to date from then on. */
   async loadRoles(): Promise<void> {
     const { items, permissions } = await this.api.roles();
@@ -613,7 +624,9 @@ export class DeskModel {
       this.api.teams().then((all) => this.teams.set(all), done);
     } else if (what === "brands") this.api.brands().then((all) => this.brands.set(all), done);
     else if (what === "views") void this.views.load();
-    else if (what === "roles") {
+    else if (what === "webhooks") {
+      if (this.webhookEvents.peek().length > 0) this.loadWebhooks().catch(done);
+    } else if (what === "roles") {
       if (this.roles.peek().length > 0) this.loadRoles().catch(done);
       this.#standAnew();
     } else if (what === "inboxes") {

@@ -1,7 +1,19 @@
 /** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/team/tm_1`, `#/view/vw_1/cv_1`, `#/search/lamp/cv_1`, `#/admin/brands`. Pure. */
 import { standing, type StandingView, type View } from "./lists.ts";
 
-export type AdminPage = "brands" | "inboxes" | "agents" | "teams" | "hours" | "sla" | "roles" | "canned" | "tags" | "tokens" | "audit";
+export type AdminPage =
+  | "brands"
+  | "inboxes"
+  | "agents"
+  | "teams"
+  | "hours"
+  | "sla"
+  | "roles"
+  | "canned"
+  | "tags"
+  | "tokens"
+  | "webhooks"
+  | "audit";
 export const adminPages: readonly AdminPage[] = [
   "brands",
   "inboxes",
@@ -13,6 +25,7 @@ export const adminPages: readonly AdminPage[] = [
   "canned",
   "tags",
   "tokens",
+  "webhooks",
   "audit",
 ];
 

@@ -65,6 +65,32 @@ export interface NewToken extends Token {
   token: string;
 }
 
+export interface Webhook {
+  id: string;
+  name: string;
+  url: string;
+  secret: string;
+  events: string[];
+  brands: string[] | null;
+  inboxes: string[] | null;
+  active: boolean;
+  notice: string | null;
+  failing_since: number | null;
+  created_at: number;
+}
+export interface Delivery {
+  id: string;
+  event: string;
+  body: string;
+  state: "waiting" | "done" | "failed";
+  attempts: number;
+  status: number | null;
+  error: string | null;
+  took_ms: number | null;
+  created_at: number;
+  done_at: number | null;
+}
+
 export interface AuditEntry {
   id: string;
   at: number;

@@ -16,6 +16,7 @@ import { CannedForm } from "./canned.tsx";
 import { HoursForm, openText } from "./hours.tsx";
 import { InboxForm } from "./inboxes.tsx";
 import { RoleForm } from "./roles.tsx";
+import { WebhookForm } from "./webhooks.tsx";
 import { TokensPage } from "./tokens.tsx";
 import { SLAForm } from "./sla.tsx";
 import { TagsPage } from "./tags.tsx";
@@ -32,6 +33,7 @@ const needs: Record<AdminPage, string> = {
   canned: "canned.use",
   tags: "tags.manage",
   tokens: "tokens.manage",
+  webhooks: "webhooks.manage",
   audit: "audit.read",
 };
 const pageIcons: Record<AdminPage, string> = {
@@ -45,6 +47,7 @@ const pageIcons: Record<AdminPage, string> = {
   canned: icons.bolt,
   tags: icons.tag,
   tokens: icons.pin,
+  webhooks: icons.external,
   audit: icons.list,
 };
 
@@ -67,6 +70,7 @@ export function AdminPane() {
     return r.at === "admin" ? r.item : undefined;
   });
   void desk.attempt(() => desk.loadRoles());
+  if (desk.permissions.peek().has("webhooks.manage")) void desk.attempt(() => desk.loadWebhooks());
   effect(() => {
     const r = route(), p = page();
     if (r.at === "admin" && p && r.page !== p) queueMicrotask(() => go({ at: "admin", page: p, item: undefined }, true));
@@ -119,7 +123,7 @@ export function AdminPane() {
 
 function pageName(page: AdminPage): string {
   if (page === "teams" || page === "hours" || page === "sla") return rt()[page];
-  return page === "tokens" || page === "audit" ? gt()[page] : at()[page];
+  return page === "tokens" || page === "audit" || page === "webhooks" ? gt()[page] : at()[page];
 }
 
 function entriesOf(page: AdminPage): Entry[] {
@@ -170,6 +174,13 @@ function entriesOf(page: AdminPage): Entry[] {
         sub: c.title || c.body,
         mark: c.scope === "personal" ? <Icon d={icons.user} /> : <Icon d={icons.users} />,
       }));
+    case "webhooks":
+      return desk.webhooks().map((h) => ({
+        id: h.id,
+        name: h.name,
+        sub: h.active ? h.url : `${at().inactive} · ${h.url}`,
+        mark: <Icon d={h.failing_since || h.notice ? icons.alert : icons.external} />,
+      }));
     default:
       return [];
   }
@@ -190,6 +201,7 @@ const newNames: Record<MasterPage, () => string> = {
   hours: () => rt().newHours,
   sla: () => rt().newSLA,
   canned: () => at().newCanned,
+  webhooks: () => gt().newWebhook,
 };
 
 function Master({ page, item }: { page: MasterPage; item: () => string | undefined }) {
@@ -204,6 +216,7 @@ function Master({ page, item }: { page: MasterPage; item: () => string | undefin
     if (page === "hours") return <HoursForm id={id} />;
     if (page === "teams") return <TeamForm id={id} />;
     if (page === "roles") return <RoleForm id={id} />;
+    if (page === "webhooks") return <WebhookForm id={id} />;
     return <CannedForm id={id} />;
   };
   return (
