@@ -41,7 +41,8 @@ package final class CurlOutbound: Outbound {
             return String(cString: text)
         }
         guard let scheme = part(CURLUPART_SCHEME), ["http", "https"].contains(scheme), let host = part(CURLUPART_HOST), !host.isEmpty,
-              part(CURLUPART_USER) == nil, part(CURLUPART_PASSWORD) == nil else { throw OutboundError.invalidURL(url) }
+              part(CURLUPART_USER) == nil, part(CURLUPART_PASSWORD) == nil,
+              host.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { throw OutboundError.invalidURL(url) }   // %7F is one character by now
         return host.lowercased()
     }
 
