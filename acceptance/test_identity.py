@@ -23,6 +23,7 @@ from aiosmtpd.smtp import AuthResult, SMTP
 from authlib import jose
 from oidc_provider_mock import User, run_server_in_thread
 
+from browser import accessible, shot
 from server import Server, free_port
 
 V3 = "/_matrix/client/v3"
@@ -257,7 +258,7 @@ def test_a_provider_that_is_not_there_is_an_error_and_a_bad_file_stops_the_start
         Server(config=f"oidc_providers = {path}\n").start()
 
 
-def test_what_stays_unread_is_mailed_once_across_a_crash_and_ends_by_one_click(certificate):
+def test_what_stays_unread_is_mailed_once_across_a_crash_and_ends_by_one_click(certificate, people):
     mailbox, port = Mailbox(), free_port()
     smtp = mail_server(mailbox, port, certificate)
     smtp.start()
@@ -295,7 +296,20 @@ def test_what_stays_unread_is_mailed_once_across_a_crash_and_ends_by_one_click(c
 
             page = httpx.get(stop, headers={"Accept-Language": "fr"})
             assert page.status_code == 200 and "Voulez-vous" in page.text
-            assert len(bob.call("GET", f"{V3}/pushers")["pushers"]) == 1
+            # A person follows the link and presses the button; a mail program asks without showing the page.
+            for device, dark, locale in (("desktop", False, "fr-FR"), ("desktop", True, "en-GB"), ("phone", False, "en-GB"), ("phone", True, "fr-FR")):
+                screen = people.page(device, dark, locale)
+                screen.goto(stop)
+                name = f"unsubscribe-{device}-{'dark' if dark else 'light'}-{locale[:2]}"
+                accessible(screen)
+                shot(screen, name)
+                assert len(bob.call("GET", f"{V3}/pushers")["pushers"]) == 1
+                screen.get_by_role("button", name="Ne plus en recevoir" if locale == "fr-FR" else "Stop them").click()
+                screen.get_by_role("heading", name="C’est fait" if locale == "fr-FR" else "Done").wait_for()
+                accessible(screen)
+                shot(screen, name + "-done")
+                assert bob.call("GET", f"{V3}/pushers")["pushers"] == []
+                bob.call("POST", f"{V3}/pushers/set", pusher)
             assert httpx.post(stop, data={"List-Unsubscribe": "One-Click"}).status_code == 200
             assert bob.call("GET", f"{V3}/pushers")["pushers"] == []
             ada.send(room, "personne ne le saura")
