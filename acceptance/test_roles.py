@@ -63,7 +63,7 @@ NEEDS = {
 WHOLE = {"POST /sla-policies", "PATCH /sla-policies/{id}", "DELETE /sla-policies/{id}", "POST /hours", "PATCH /hours/{id}", "DELETE /hours/{id}", "GET /audit", "GET /audit/export", "POST /brands", "DELETE /brands/{id}", "POST /roles", "PATCH /roles/{id}", "DELETE /roles/{id}", "PUT /tags/{name}", "DELETE /tags/{name}"}
 # Of one's own brand, but of people who may more than whoever has this permission alone.
 # Everybody's, to look at.
-SHARED = {"GET /hours/{id}", "GET /sla-policies/{id}"}
+SHARED = {"GET /hours/{id}"}
 MORE = {"POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
 
 
@@ -107,7 +107,8 @@ class World:
             side["tokens"] = anna.desk("POST", "/tokens", {"name": f"Token {word}", "scopes": ["desk.use"]}, expect=201)["id"]
             side["canned"] = anna.desk("POST", "/canned", {"shortcut": word, "body": f"Le {word}", "scope": "team", "brand_id": side["brands"]}, expect=201)["id"]
         self.own["hours"] = self.other["hours"] = anna.desk("POST", "/hours", {"name": "Days", "time_zone": "Europe/Paris"}, expect=201)["id"]
-        self.own["sla-policies"] = self.other["sla-policies"] = anna.desk("POST", "/sla-policies", {"name": "Usual", "first_response": 600}, expect=201)["id"]
+        self.own["sla-policies"] = anna.desk("POST", "/sla-policies", {"name": "Usual", "first_response": 600, "inboxes": [self.own["inboxes"], inbox["id"]]}, expect=201)["id"]
+        self.other["sla-policies"] = anna.desk("POST", "/sla-policies", {"name": "Promise of the mistral", "first_response": 600, "inboxes": [inbox["id"]]}, expect=201)["id"]
         self.own["roles"] = self.other["roles"] = anna.desk("POST", "/roles", {"name": "Nobody's", "permissions": []}, expect=201)["id"]
         self.people: dict[str, tuple[Agent, set[str]]] = {}
         for role, may in (("agent", AGENT), ("supervisor", SUPERVISOR), ("admin", self.permissions)):
@@ -226,7 +227,7 @@ def test_every_route_by_every_role_on_own_and_other_brands(world):
 
 def test_no_answer_tells_of_another_brand(world):
     """Whatever one reads, nothing of the other brand is in it: no id, no name, no word that was written there."""
-    marks = [world.other[key] for key in ("brands", "inboxes", "agents", "conversations", "contacts", "notes", "canned", "teams", "views", "webhooks")] + ["mistral", "Zephyr"]
+    marks = [world.other[key] for key in ("brands", "inboxes", "agents", "conversations", "contacts", "notes", "canned", "teams", "views", "webhooks", "sla-policies")] + ["mistral", "Zephyr"]
     problems, read = [], 0
     queries = {"/conversations": ["", "?view=any", "?view=any&q=mistral", f"?view=any&inbox={world.other['inboxes']}", f"?view=any&contact={world.other['contacts']}",
                                   f"?view=any&assignee={quote(world.other['agents'])}", "?view=any&tag=tag-mistral"],
@@ -247,7 +248,7 @@ def test_no_answer_tells_of_another_brand(world):
     assert not problems, "\n".join(problems[:40])
     # the owner is told all of it: the marks are real ones
     everything = "".join(world.shop.anna.request("GET", DESK + path).text for path in
-                         ("/me", "/agents", "/teams", "/views", "/webhooks", "/canned", "/conversations?view=any", "/contacts", f"/conversations/{world.other['conversations']}/timeline"))
+                         ("/me", "/agents", "/teams", "/views", "/webhooks", "/sla-policies", "/canned", "/conversations?view=any", "/contacts", f"/conversations/{world.other['conversations']}/timeline"))
     assert [mark for mark in marks if mark not in everything] == []
 
 

@@ -4,10 +4,10 @@ import Store
 
 extension SLA {
     static let routes: [DeskRoute] = [
-        DeskRoute(.get, "/sla-policies", .settingsRead) { call in .json(["items": .array(try await call.read { try all($0.tx).map(\.json) })]) },
+        DeskRoute(.get, "/sla-policies", .settingsRead) { call in .json(["items": .array(try await call.read { try known(all($0.tx), $0).map(\.json) })]) },
         DeskRoute(.get, "/sla-policies/{id}", .settingsRead) { call in
             let id = try call.param("id")
-            guard let found = try await call.read({ try load($0.tx, id) }) else { throw DeskError.notFound }
+            guard let found = try await call.read({ reader in try load(reader.tx, id).flatMap { try known([$0], reader).first } }) else { throw DeskError.notFound }
             return .json(found.json)
         },
         DeskRoute(.post, "/sla-policies", .settingsManage) { call in
@@ -41,6 +41,18 @@ extension SLA {
             return .noContent
         },
     ]
+    /// Whoever is limited to brands knows of the policies that hold for their inboxes and teams, and sees in them nothing of others.
+    private static func known(_ policies: [SLAPolicy], _ reader: Reader) throws -> [SLAPolicy] {
+        let me = reader.viewer
+        guard !me.isUnlimited else { return policies }
+        let inboxes = Set(try Inboxes.all(reader.tx).filter { me.knows($0) }.map(\.id)), teams = Set(try Teams.known(reader).compactMap { $0["id"]?.stringValue })
+        return policies.compactMap { policy in
+            var shown = policy
+            shown.inboxes = policy.inboxes.filter(inboxes.contains)
+            shown.teams = policy.teams.filter(teams.contains)
+            return policy.inboxes.isEmpty == shown.inboxes.isEmpty && policy.teams.isEmpty == shown.teams.isEmpty ? shown : nil
+        }
+    }
     /// A policy may hold for every brand: they are for who knows every brand.
     private static func check(_ call: DeskCall) throws(DeskError) {
         guard call.me.isUnlimited else { throw DeskError(.forbidden, en: "Promises hold for every brand: ask somebody who manages all of them.", fr: "Les engagements valent pour toutes les marques : demandez à qui les gère toutes.") }

@@ -69,11 +69,14 @@ export function AdminPane() {
     const r = route();
     return r.at === "admin" ? r.item : undefined;
   });
+  let sections: HTMLElement | undefined;
   void desk.attempt(() => desk.loadRoles());
   if (desk.permissions.peek().has("webhooks.manage")) void desk.attempt(() => desk.loadWebhooks());
   effect(() => {
     const r = route(), p = page();
     if (r.at === "admin" && p && r.page !== p) queueMicrotask(() => go({ at: "admin", page: p, item: undefined }, true));
+    // On a phone the sections are one line that scrolls.
+    if (p) queueMicrotask(() => sections?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }));
   });
   return (
     <main
@@ -92,7 +95,7 @@ export function AdminPane() {
           onClick={() => go({ at: "desk", view: desk.view.peek(), open: undefined })}
         />
         <h1>{() => t().admin}</h1>
-        <nav aria-label={() => at().sections}>
+        <nav aria-label={() => at().sections} ref={(e) => sections = e}>
           <ul>
             <For each={allowed} by={(p: AdminPage) => p}>
               {(p) => (
