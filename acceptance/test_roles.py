@@ -53,6 +53,9 @@ NEEDS = {
     "GET /tokens": "tokens.manage", "POST /tokens": "tokens.manage", "DELETE /tokens/{id}": "tokens.manage", "GET /audit": "audit.read", "GET /audit/export": "audit.read",
     "GET /hours": "settings.read", "GET /hours/{id}": "settings.read", "POST /hours": "settings.manage", "PATCH /hours/{id}": "settings.manage", "DELETE /hours/{id}": "settings.manage",
     "GET /search": "conversations.read",
+    "GET /drafts": "conversations.read", "PUT /conversations/{id}/draft": "conversations.write",
+    "GET /later": "conversations.read", "GET /conversations/{id}/later": "conversations.read",
+    **{name: "conversations.write" for name in ("POST /conversations/{id}/later", "PATCH /later/{id}", "DELETE /later/{id}", "POST /later/{id}/now")},
     "GET /sla-policies": "settings.read", "GET /sla-policies/{id}": "settings.read",
     **{f"{method} /sla-policies{more}": "settings.manage" for method, more in (("POST", ""), ("PATCH", "/{id}"), ("DELETE", "/{id}"))},
     "GET /teams": "agents.read", "GET /teams/{id}": "agents.read", "POST /teams": "agents.manage", "PATCH /teams/{id}": "agents.manage", "DELETE /teams/{id}": "agents.manage",
@@ -64,7 +67,7 @@ WHOLE = {"POST /sla-policies", "PATCH /sla-policies/{id}", "DELETE /sla-policies
 # Of one's own brand, but of people who may more than whoever has this permission alone.
 # Everybody's, to look at.
 SHARED = {"GET /hours/{id}"}
-MORE = {"POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
+MORE = {"PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
 
 
 def whole(permissions: set[str]) -> set[str]:
@@ -103,6 +106,8 @@ class World:
             side["teams"] = anna.desk("POST", "/teams", {"name": f"Team {word}", "members": [colleague.id]}, expect=201)["id"]
             side["views"] = anna.desk("POST", "/views", {"name": f"View {word}", "scope": "team", "filter": {"inboxes": [side["inboxes"]]}}, expect=201)["id"]
             side["bulk"] = "x"
+            side["later"] = anna.desk("POST", f"/conversations/{side['conversations']}/later", {"key": "l", "body": f"plus tard {word}", "at": int(time.time() * 1000) + 86_400_000}, expect=201)["id"]
+            anna.desk("PUT", f"/conversations/{side['conversations']}/draft", {"reply": f"draft {word}", "note": "", "mode": "reply", "device": "d"})
             side["webhooks"] = anna.desk("POST", "/webhooks", {"name": f"Hook {word}", "url": "http://127.0.0.1:1/", "events": ["note.deleted"], "brands": [side["brands"]]}, expect=201)["id"]
             side["tokens"] = anna.desk("POST", "/tokens", {"name": f"Token {word}", "scopes": ["desk.use"]}, expect=201)["id"]
             side["canned"] = anna.desk("POST", "/canned", {"shortcut": word, "body": f"Le {word}", "scope": "team", "brand_id": side["brands"]}, expect=201)["id"]
@@ -141,7 +146,7 @@ PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4
 BODY = {
     "take": {"force": True}, "assign": {"agent": None}, "status": {"status": "pending"}, "priority": {"priority": "high"}, "language": {"language": "fr"}, "read": {"up_to": "1"},
     "viewing": {"viewing": False}, "typing": {"typing": False}, "preview": {"body": "x"}, "availability": {"availability": "offline"},
-    "team": {"team": None}, "skills": {"skills": []},
+    "team": {"team": None}, "skills": {"skills": []}, "draft": {"reply": "x", "note": "", "mode": "reply", "device": "d"},
 }
 
 
@@ -152,6 +157,8 @@ def body_of(short: str, side: dict[str, str]) -> dict | None:
     last = path.split("/")[-1]
     if short == "PUT /conversations/{id}/tags":
         return {"tags": [side["tags"]]}
+    if last == "later":
+        return {"key": str(uuid.uuid4()), "body": "x", "at": int(time.time() * 1000) + 86_400_000}
     if last in ("messages", "notes"):
         return {"key": str(uuid.uuid4()), "body": "x"}
     if short == "PATCH /agents/{id}":
