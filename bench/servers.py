@@ -204,7 +204,7 @@ class Comptoir(Server):
         super().__init__("Comptoir" if database == "sqlite" else "Comptoir, PostgreSQL")
         self.binary, self.database, self.url, self.cheap = binary, database, url, cheap
         # The idle clients come from a few addresses of this machine, as from behind a proxy.
-        self.environment["COMPTOIR_CONNECTIONS_PER_ADDRESS"] = "100000"
+        self.environment["COMPTOIR_CONNECTIONS_PER_ADDRESS"] = "50000"
 
     def prepare(self) -> None:
         if self.database == "postgres" and self.url is None:

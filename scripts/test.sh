@@ -57,7 +57,7 @@ part_swift() {
     if ((PIPESTATUS[0] != 0)); then count swift 1 0 1 0 $((SECONDS - began)); return; fi
     rm -f "$logs"/swift*.xml
     # The tests take a minute or two. One that waits for ever must not take the whole run with it: it is ended, and the log tells which ran.
-    timeout --kill-after=10 900 scripts/with-postgres.sh swift test --skip-build --disable-xctest --xunit-output "$logs/swift.xml" "$@" 2>&1 | tee "$logs/swift.log"
+    timeout --kill-after=10 1800 scripts/with-postgres.sh swift test --skip-build --disable-xctest --xunit-output "$logs/swift.xml" "$@" 2>&1 | tee "$logs/swift.log"
     status=${PIPESTATUS[0]}
     local cases
     read -r -a cases < <(junit "$logs"/swift*.xml)
@@ -70,7 +70,7 @@ part_swift_on_postgres() {
     local began=$SECONDS status=0
     printf '\n== swift, on PostgreSQL\n'
     rm -f "$logs"/postgres*.xml
-    COMPTOIR_TEST_ON=postgres timeout --kill-after=10 900 scripts/with-postgres.sh swift test --skip-build --disable-xctest --no-parallel \
+    COMPTOIR_TEST_ON=postgres timeout --kill-after=10 1800 scripts/with-postgres.sh swift test --skip-build --disable-xctest --no-parallel \
         --filter '^(AccountsTests|RoomsTests|MediaTests|PushTests|AppServiceTests|DeskTests)\.' --xunit-output "$logs/postgres.xml" 2>&1 | tee "$logs/postgres.log"
     status=${PIPESTATUS[0]}
     local cases
