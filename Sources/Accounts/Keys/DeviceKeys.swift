@@ -68,7 +68,7 @@ enum DeviceKeyStore {
 enum DeviceKeySQL {
     /// So many users are asked for at a time; fewer fill the rest with the last one.
     static let together = 40
-    static let users = Array(repeating: "?", count: together).joined(separator: ", ")
+    static let users = Placeholders.list(together)
 
     static let one = "SELECT json FROM device_key WHERE user_id = ? AND device_id = ?"
     static let set = "INSERT INTO device_key (user_id, device_id, json) VALUES (?, ?, ?) ON CONFLICT (user_id, device_id) DO UPDATE SET json = excluded.json"

@@ -126,6 +126,6 @@ extension Agent {
     private static func rows(_ column: String, _ ids: Set<String>?) -> (sql: String, binds: [any Bindable & Sendable]) {
         guard let ids else { return ("1 = 1", []) }
         guard !ids.isEmpty else { return ("1 = 0", []) }
-        return (column + " IN (" + Array(repeating: "?", count: ids.count).joined(separator: ", ") + ")", ids.sorted())
+        return (column + " IN (" + Placeholders.list(ids.count) + ")", ids.sorted())
     }
 }

@@ -66,7 +66,7 @@ struct Finder: Sendable {
         /// That the other words are there too, for a column with the conversation's number.
         func others(_ number: String) -> String {
             words.indices.filter { $0 != leader }.map { index in
-                " AND EXISTS (SELECT 1 FROM desk_posting o WHERE o.term IN (\(Self.marks(words[index].count))) AND o.conversation = \(number)\(kind.replacing("kind", with: "o.kind")))"
+                " AND EXISTS (SELECT 1 FROM desk_posting o WHERE o.term IN (\(Placeholders.list(words[index].count))) AND o.conversation = \(number)\(kind.replacing("kind", with: "o.kind")))"
             }.joined()
         }
         let otherTerms: [any Bindable] = words.indices.filter { $0 != leader }.flatMap { words[$0] }
@@ -74,12 +74,12 @@ struct Finder: Sendable {
             let terms = words[leader], first: [any Bindable] = terms + [before], found: [Int64]
             // The words first: most conversations need not be looked at.
             found = try tx.all("""
-                SELECT c.number FROM (SELECT DISTINCT l.conversation AS number FROM desk_posting l WHERE l.term IN (\(Self.marks(terms.count))) AND l.conversation < ?\(kind.replacing("kind", with: "l.kind"))\(others("l.conversation"))) AS p
+                SELECT c.number FROM (SELECT DISTINCT l.conversation AS number FROM desk_posting l WHERE l.term IN (\(Placeholders.list(terms.count))) AND l.conversation < ?\(kind.replacing("kind", with: "l.kind"))\(others("l.conversation"))) AS p
                 JOIN desk_conversation c ON c.number = p.number WHERE \(filter.sql) ORDER BY c.number DESC LIMIT ?
                 """, array: first + otherTerms + (filter.binds as [any Bindable]) + [limit + 1]) { $0.int(0) }
             return (Array(found.prefix(limit)), found.count > limit ? found[limit - 1] : nil)
         }
-        let check = "SELECT c.number FROM desk_conversation c WHERE c.number IN (\(Self.marks(Self.batch))) AND \(filter.sql)\(others("c.number")) ORDER BY c.number DESC"
+        let check = "SELECT c.number FROM desk_conversation c WHERE c.number IN (\(Placeholders.list(Self.batch))) AND \(filter.sql)\(others("c.number")) ORDER BY c.number DESC"
         var found: [Int64] = [], from = before, looked = 0
         while looked < Self.farthest {
             let candidates = try candidates(tx, words[leader], before: from)
@@ -104,14 +104,13 @@ struct Finder: Sendable {
         }
         return Array(all.filter { $0 >= floor }.sorted(by: >).prefix(Self.batch))
     }
-    private static func marks(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }
 
     // MARK: what stands in them
 
     /// The items that have most of the words, the newest of these first; and whether it is the contact whose name was looked for.
     func hits(_ tx: ReadTx, conversation: Int64, most: Int) throws -> (items: [Int64], isContact: Bool) {
         let terms = Array(Set(words.joined())).sorted()
-        let rows = try tx.all("SELECT item, term FROM desk_posting WHERE term IN (\(Self.marks(terms.count))) AND conversation = ?\(kind) ORDER BY item DESC LIMIT 120",
+        let rows = try tx.all("SELECT item, term FROM desk_posting WHERE term IN (\(Placeholders.list(terms.count))) AND conversation = ?\(kind) ORDER BY item DESC LIMIT 120",
                               array: terms as [any Bindable] + [conversation]) { ($0.int(0), $0.text(1)) }
         var found: [Int64: Set<Int>] = [:]
         for (item, term) in rows { found[item, default: []].formUnion(words.indices.filter { words[$0].contains(term) }) }
@@ -160,7 +159,7 @@ struct Finder: Sendable {
         for terms in words {
             var some: Set<Int64> = []
             if let now = left {
-                for number in now where try tx.exists("SELECT 1 FROM desk_contact_posting WHERE contact = ? AND term IN (\(Self.marks(terms.count)))", array: [number] + terms as [any Bindable]) {
+                for number in now where try tx.exists("SELECT 1 FROM desk_contact_posting WHERE contact = ? AND term IN (\(Placeholders.list(terms.count)))", array: [number] + terms as [any Bindable]) {
                     some.insert(number)
                 }
             } else {

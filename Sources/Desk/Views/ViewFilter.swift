@@ -25,7 +25,7 @@ struct ViewFilter: Sendable, Hashable {
     func add(to filter: inout Conversations.Filter, viewer: Agent, now: Int64) {
         func among(_ column: String, _ values: [String]) {
             guard !values.isEmpty else { return }
-            filter.add("\(column) IN (\(Self.marks(values.count)))", array: values)
+            filter.add("\(column) IN (\(Placeholders.list(values.count)))", array: values)
         }
         among("c.status", statuses.map(\.rawValue))
         among("c.inbox_id", inboxes)
@@ -35,12 +35,12 @@ struct ViewFilter: Sendable, Hashable {
             let people = Set(assignees.filter { $0 != Self.nobody }.map { $0 == Self.me ? viewer.id : $0 }).sorted()
             var parts: [String] = []
             if assignees.contains(Self.nobody) { parts.append("c.assignee_id IS NULL") }
-            if !people.isEmpty { parts.append("c.assignee_id IN (\(Self.marks(people.count)))") }
+            if !people.isEmpty { parts.append("c.assignee_id IN (\(Placeholders.list(people.count)))") }
             filter.add("(" + parts.joined(separator: " OR ") + ")", array: people)
         }
         switch tagRule {
         case _ where tags.isEmpty: break
-        case .any: filter.add("EXISTS (SELECT 1 FROM desk_conversation_tag t WHERE t.conversation_id = c.id AND t.tag IN (\(Self.marks(tags.count))))", array: tags)
+        case .any: filter.add("EXISTS (SELECT 1 FROM desk_conversation_tag t WHERE t.conversation_id = c.id AND t.tag IN (\(Placeholders.list(tags.count))))", array: tags)
         case .all: for tag in tags { filter.add("EXISTS (SELECT 1 FROM desk_conversation_tag t WHERE t.conversation_id = c.id AND t.tag = ?)", tag) }
         }
         for (term, _) in SearchText.terms(text ?? "") {
@@ -50,7 +50,6 @@ struct ViewFilter: Sendable, Hashable {
         if let createdFrom { filter.add("c.created_at >= ?", createdFrom) }
         if let createdBefore { filter.add("c.created_at < ?", createdBefore) }
     }
-    private static func marks(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }
 
     // MARK: on the wire and in the column
 

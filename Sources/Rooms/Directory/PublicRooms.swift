@@ -206,7 +206,7 @@ enum DirectorySQL {
         ORDER BY s.joined_count, s.room_nid DESC LIMIT ?
         """
     static let someCount = 50
-    static let some = from + "WHERE r.room_id IN (" + Array(repeating: "?", count: someCount).joined(separator: ", ") + ")"
+    static let some = from + "WHERE r.room_id IN (" + Placeholders.list(someCount) + ")"
     static let count = "SELECT COUNT(*) FROM room_summary WHERE is_public = 1"
     static let all = [forward, backward, some, count]
 }

@@ -172,7 +172,7 @@ package enum EventSQL {
     package static let byID = select + "WHERE e.event_id = ? AND ABS(e.room_nid) = ?"
     package static let byPosition = select + "WHERE e.pos = ?"
     static let manyCount = 50
-    static let many = select + "WHERE e.pos IN (" + Array(repeating: "?", count: manyCount).joined(separator: ", ") + ")"
+    static let many = select + "WHERE e.pos IN (" + Placeholders.list(manyCount) + ")"
     package static let pageDown = select + "WHERE e.room_nid = ? AND e.pos > ? AND e.pos < ? ORDER BY e.pos DESC LIMIT ?"
     package static let pageUp = select + "WHERE e.room_nid = ? AND e.pos > ? AND e.pos < ? ORDER BY e.pos LIMIT ?"
     static let redaction = "SELECT event_id, sender, ts, content FROM event WHERE pos = ?"

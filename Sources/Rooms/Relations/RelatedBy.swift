@@ -25,7 +25,7 @@ enum RelatedBy {
     enum SQL {
         static let relationsOf = Dictionary(uniqueKeysWithValues: Batch.sizes.map { ($0, relations($0)) })
         static func relations(_ count: Int) -> String {
-            "SELECT DISTINCT relates_to, room_nid, rel_type, sender FROM event WHERE relates_to IN (" + Array(repeating: "?", count: count).joined(separator: ", ")
+            "SELECT DISTINCT relates_to, room_nid, rel_type, sender FROM event WHERE relates_to IN (" + Placeholders.list(count)
                 + ") AND rel_type IS NOT NULL"
         }
         static let all = Batch.sizes.map(relations)

@@ -98,7 +98,7 @@ struct Search: Sendable {
     enum SQL {
         static let page = 50
         private static let order = [true: " ORDER BY SUM(s.weight) DESC, s.pos DESC LIMIT ?", false: " ORDER BY s.pos DESC LIMIT ?"]
-        private static func words(_ count: Int) -> String { "s.term IN (" + Array(repeating: "?", count: count).joined(separator: ", ") + ") GROUP BY s.pos HAVING COUNT(*) = ?" }
+        private static func words(_ count: Int) -> String { "s.term IN (" + Placeholders.list(count) + ") GROUP BY s.pos HAVING COUNT(*) = ?" }
         static func inRoom(_ count: Int, byRank: Bool) -> String {
             "SELECT s.pos, CAST(SUM(s.weight) AS INTEGER) FROM search_posting s WHERE s.room_nid = ? AND " + words(count) + (order[byRank] ?? "")
         }
@@ -108,7 +108,7 @@ struct Search: Sendable {
             WHERE m.user_id = ? AND m.forgotten = 0 AND m.membership IN ('join', 'leave', 'ban') AND 
             """ + words(count) + (order[byRank] ?? "")
         }
-        private static let positions = "(" + Array(repeating: "?", count: page).joined(separator: ", ") + ")"
+        private static let positions = "(" + Placeholders.list(page) + ")"
         static let events = EventSQL.select + "WHERE e.pos IN " + positions
         static let rooms = "SELECT e.pos, r.room_id FROM event e JOIN room r ON r.room_nid = e.room_nid WHERE e.pos IN " + positions
         static let all = [inRoom(1, byRank: true), inRoom(3, byRank: false), everywhere(2, byRank: true), everywhere(3, byRank: false), events, rooms]

@@ -56,8 +56,8 @@ struct SyncAnswer {
     var hasNews: Bool { !joined.isEmpty || !invited.isEmpty || !knocked.isEmpty || !left.isEmpty || !parts.isEmpty }
 
     func encoded() -> [UInt8] {
-        var out = JSONBytes()
-        out.bytes.reserveCapacity(4096 + joined.reduce(0) { $0 + 512 + $1.data.timeline.events.bytes.count + $1.data.state.bytes.count })
+        // Most are empty: of those who wait, many may be answered at the same moment.
+        var out = JSONBytes(capacity: hasNews ? 4096 + joined.reduce(0) { $0 + 512 + $1.data.timeline.events.bytes.count + $1.data.state.bytes.count } : 512)
         let section = stateSection.rawValue
         out.raw(#"{"next_batch":""#); out.raw(next.description); out.raw("\"")
         for (name, json) in parts.extra { out.raw(",\""); out.raw(name); out.raw("\":"); out.raw(json) }
@@ -140,7 +140,7 @@ struct EventList: Sendable {
 /// Grows one buffer; knows nothing of JSON but commas.
 struct JSONBytes {
     var bytes: [UInt8] = []
-    init() { bytes.reserveCapacity(4096) }
+    init(capacity: Int = 4096) { bytes.reserveCapacity(capacity) }
     mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
     mutating func raw(_ json: [UInt8]) { bytes.append(contentsOf: json) }
     mutating func list(_ items: [[UInt8]]) {

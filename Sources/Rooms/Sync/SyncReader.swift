@@ -488,7 +488,7 @@ package enum SyncSQL {
             """
     }
     static func summaries(_ count: Int) -> String {
-        "SELECT s.room_nid, \(RoomSQL.summaryColumns) FROM room_summary s WHERE s.room_nid IN (" + Array(repeating: "?", count: count).joined(separator: ", ") + ")"
+        "SELECT s.room_nid, \(RoomSQL.summaryColumns) FROM room_summary s WHERE s.room_nid IN (" + Placeholders.list(count) + ")"
     }
 
     package static let all = [lastEvent, memberOfRoom, membersOfUser, heroes, formerHeroes] + Batch.sizes.flatMap { [statesAt($0), summaries($0)] }

@@ -69,7 +69,7 @@ final class SQLiteCopyTarget: CopyTarget {
     }
 
     func fill(_ table: TableShape, _ rows: (_ put: (Row, [UInt8]) throws -> Void) throws -> Void) throws {
-        let places = [String](repeating: "?", count: table.columns.count).joined(separator: ", ")
+        let places = Placeholders.list(table.columns.count)
         let insert = "INSERT INTO \(table.quotedName) (\(table.quotedColumns)) VALUES (\(places))"
         try connection.execute("BEGIN")
         try rows { row, _ in

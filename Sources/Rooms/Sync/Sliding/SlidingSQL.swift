@@ -37,7 +37,7 @@ package enum SlidingSQL {
 
     // Many rooms at once: the statements take a fixed number of rooms, see ``Batch``.
     private static func rows(_ count: Int, _ row: (Int) -> String) -> String { "(VALUES " + (0..<count).map(row).joined(separator: ", ") + ")" }
-    private static func numbers(_ count: Int) -> String { "(" + Array(repeating: "?", count: count).joined(separator: ", ") + ")" }
+    private static func numbers(_ count: Int) -> String { "(" + Placeholders.list(count) + ")" }
 
     /// Without an order, like `states`: to sort the rows, the database would write each of them down once more. Binds: limit, then (room, after) for each.
     static func timelines(_ count: Int) -> String {
