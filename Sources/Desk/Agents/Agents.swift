@@ -151,6 +151,18 @@ enum Agents {
         }
         if !agent.isService { for service in try Tokens.services(unit.tx, of: id) { try loseSight(unit, service) } }
     }
+    /// Who is in an inbox or a team, by the table that says so; those who came or went are told of.
+    static func setMembers(_ unit: Unit, of id: String, table: String, column: String, _ members: [String]) throws {
+        let before = try unit.tx.all("SELECT agent_id FROM \(table) WHERE \(column) = ?", id) { $0.text(0) }
+        try unit.tx.run("DELETE FROM \(table) WHERE \(column) = ?", id)
+        for member in members {
+            guard try unit.tx.exists("SELECT 1 FROM desk_agent WHERE id = ?", member) else {
+                throw DeskError.invalid("members", en: "“\(member)” is not an agent.", fr: "« \(member) » n’est pas un agent.")
+            }
+            try unit.tx.run("INSERT INTO \(table)(\(column), agent_id) VALUES (?, ?)", id, member)
+        }
+        for agent in Set(before).symmetricDifference(members).sorted() { try changed(unit, agent) }
+    }
     /// Something visible of an agent is different now: tell the stream, and remember his public name.
     @discardableResult
     static func changed(_ unit: Unit, _ id: String) throws -> Agent {

@@ -80,15 +80,7 @@ enum Inboxes {
         }
     }
     static func setMembers(_ unit: Unit, _ id: String, _ members: [String]) throws {
-        let before = try unit.tx.all("SELECT agent_id FROM desk_inbox_member WHERE inbox_id = ?", id) { $0.text(0) }
-        try unit.tx.run("DELETE FROM desk_inbox_member WHERE inbox_id = ?", id)
-        for member in members {
-            guard try unit.tx.exists("SELECT 1 FROM desk_agent WHERE id = ?", member) else {
-                throw DeskError.invalid("members", en: "“\(member)” is not an agent.", fr: "« \(member) » n’est pas un agent.")
-            }
-            try unit.tx.run("INSERT INTO desk_inbox_member(inbox_id, agent_id) VALUES (?, ?)", id, member)
-        }
-        for agent in Set(before).symmetricDifference(members) { try Agents.changed(unit, agent) }
+        try Agents.setMembers(unit, of: id, table: "desk_inbox_member", column: "inbox_id", members)
     }
     /// Members are people of the inbox's brand; whom the caller does not know does not exist.
     private static func checkMembers(_ unit: Unit, _ inbox: Inbox, _ members: [String], by me: Agent) throws {

@@ -43,15 +43,7 @@ enum Teams {
         try unit.tell(.settingsUpdated, ref: "teams")
     }
     static func setMembers(_ unit: Unit, _ id: String, _ members: [String]) throws {
-        let before = try unit.tx.all("SELECT agent_id FROM desk_team_member WHERE team_id = ?", id) { $0.text(0) }
-        try unit.tx.run("DELETE FROM desk_team_member WHERE team_id = ?", id)
-        for member in members {
-            guard try unit.tx.exists("SELECT 1 FROM desk_agent WHERE id = ?", member) else {
-                throw DeskError.invalid("members", en: "“\(member)” is not an agent.", fr: "« \(member) » n’est pas un agent.")
-            }
-            try unit.tx.run("INSERT INTO desk_team_member(team_id, agent_id) VALUES (?, ?)", id, member)
-        }
-        for agent in Set(before).symmetricDifference(members).sorted() { try Agents.changed(unit, agent) }
+        try Agents.setMembers(unit, of: id, table: "desk_team_member", column: "team_id", members)
     }
     /// Its conversations and inboxes are everybody's again.
     static func remove(_ unit: Unit, _ team: Team) throws {
