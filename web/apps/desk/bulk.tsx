@@ -2,13 +2,12 @@
 import { t } from "../../models/desk/strings.ts";
 import { priorities } from "../../models/desk/types.ts";
 import { w } from "../../models/desk/working-strings.ts";
-import { Button, Icon, Spinner } from "../../ui/basics.tsx";
+import { Button, Spinner } from "../../ui/basics.tsx";
 import * as icons from "../../ui/icons.ts";
 import { Show } from "../../ui/jsx-runtime.ts";
 import { type MenuItem, openMenu } from "../../ui/overlay.tsx";
 import { TagChip } from "./chips.tsx";
-import { pickAgent, pickSnooze } from "./menus.tsx";
-import { openPicker } from "./picker.tsx";
+import { pickAgent, pickNames, pickSnooze } from "./menus.tsx";
 import { desk } from "./state.ts";
 
 const { selection } = desk;
@@ -108,45 +107,15 @@ export function bulkPriority(at: HTMLElement): void {
 
 /** What all have is taken off by choosing it, anything else is put on. */
 export function bulkTags(at: HTMLElement): void {
-  const view = (name: string, on: boolean) => () => (
-    <span class="person">
-      <span class="grow">
-        <TagChip name={name} />
-      </span>
-      {on ? <Icon d={icons.check} /> : null}
-    </span>
-  );
-  openPicker(at, {
+  pickNames(at, {
     label: w.peek().addTags,
     placeholder: t.peek().findTag,
     none: t.peek().noTags,
-    items: () => {
-      const picked = selection.picked();
-      return desk.tags().map(({ name }) => {
-        const on = picked.length > 0 && picked.every((c) => c.tags.includes(name));
-        return {
-          id: name,
-          text: name,
-          checked: on,
-          view: view(name, on),
-          pick: () => void selection.change(on ? { remove_tags: [name] } : { add_tags: [name] }),
-        };
-      });
-    },
-    create: (typed) => {
-      const name = typed.toLowerCase().slice(0, 40);
-      if (desk.tags.peek().some((tag) => tag.name === name)) return undefined;
-      return {
-        id: "new",
-        text: name,
-        view: () => (
-          <span class="person">
-            <Icon d={icons.plus} />
-            <span>{t.peek().createTag(name)}</span>
-          </span>
-        ),
-        pick: () => void selection.change({ add_tags: [name] }),
-      };
-    },
+    names: () => desk.tags().map((tag) => tag.name),
+    isOn: (name) => selection.picked().every((c) => c.tags.includes(name)) && selection.picked().length > 0,
+    look: (name) => <TagChip name={name} />,
+    isKnown: (name) => desk.tags.peek().some((tag) => tag.name === name),
+    create: (name) => t.peek().createTag(name),
+    set: (name, on) => void selection.change(on ? { add_tags: [name] } : { remove_tags: [name] }),
   });
 }

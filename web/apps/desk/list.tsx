@@ -15,6 +15,7 @@ import { Due, PriorityMark, TagChip, Wait } from "./chips.tsx";
 import { run } from "./commands.ts";
 import { MeButton, ViewsButton } from "./rail.tsx";
 import { SearchBody } from "./search.tsx";
+import { Trouble } from "./trouble.tsx";
 import { desk, goView, openConversation, parts } from "./state.ts";
 import { listOfNames, nameWithYou, statusName, viewName } from "./texts.ts";
 
@@ -224,14 +225,7 @@ function Body({ list }: { list: ListModel }) {
           </div>
         )}
       </Show>
-      <Show when={() => list.trouble() && list.rows().length > 0}>
-        {() => (
-          <p class="trouble" role="alert">
-            <span>{list.trouble}</span>
-            <Button small kind="outline" onClick={() => list.again()}>{() => t().again}</Button>
-          </p>
-        )}
-      </Show>
+      <Trouble list={list} />
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { priorities } from "../../models/desk/types.ts";
 import { Avatar, Button, Field, Icon } from "../../ui/basics.tsx";
 import { lang } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
+import type { Child } from "../../ui/jsx-runtime.ts";
 import { type MenuItem, openDialog, openMenu } from "../../ui/overlay.tsx";
 import { signal } from "../../ui/signals.ts";
 import { keysOf } from "../../models/desk/keys.ts";
@@ -113,46 +114,73 @@ export function openTeam(at: HTMLElement, id: string): void {
   });
 }
 
-/** What an agent must be able to do to be given it. */
-export function openSkills(at: HTMLElement, id: string): void {
-  const now = () => desk.conversations().get(id)?.skills ?? [];
-  const set = (skills: string[]) => void desk.setSkills(id, skills.sort());
+/** Names that are on or off, and new ones that are typed: tags, skills. */
+export function pickNames(at: HTMLElement, options: {
+  label: string;
+  placeholder: string;
+  none: string;
+  stay?: boolean;
+  names: () => readonly string[];
+  isOn: (name: string) => boolean;
+  /** How one looks; its name where nothing is said. */
+  look?: (name: string) => Child;
+  /** Whether there is one of this name already. */
+  isKnown: (name: string) => boolean;
+  create: (name: string) => string;
+  set: (name: string, on: boolean) => void;
+}): void {
   openPicker(at, {
-    label: rt.peek().skillsNeeded,
-    placeholder: rt.peek().findSkill,
-    none: rt.peek().noSkills,
-    stay: true,
+    label: options.label,
+    placeholder: options.placeholder,
+    none: options.none,
+    stay: options.stay ?? false,
     items: () =>
-      [...new Set([...now(), ...desk.agents().flatMap((a) => a.skills)])].sort().map((name) => {
-        const on = now().includes(name);
+      options.names().map((name) => {
+        const on = options.isOn(name);
         return {
           id: name,
           text: name,
           checked: on,
           view: () => (
             <span class="person">
-              <span class="grow">{name}</span>
+              <span class="grow">{options.look?.(name) ?? name}</span>
               {on ? <Icon d={icons.check} /> : null}
             </span>
           ),
-          pick: () => set(on ? now().filter((s) => s !== name) : [...now(), name]),
+          pick: () => options.set(name, !on),
         };
       }),
     create: (typed) => {
-      const name = typed.trim().toLowerCase().slice(0, 40);
-      if (name === "" || now().includes(name) || desk.agents.peek().some((a) => a.skills.includes(name))) return undefined;
+      const name = typed.toLowerCase().slice(0, 40);
+      if (options.isKnown(name)) return undefined;
       return {
         id: "new",
         text: name,
         view: () => (
           <span class="person">
             <Icon d={icons.plus} />
-            <span>{rt.peek().addSkill(name)}</span>
+            <span>{options.create(name)}</span>
           </span>
         ),
-        pick: () => set([...now(), name]),
+        pick: () => options.set(name, true),
       };
     },
+  });
+}
+
+/** What an agent must be able to do to be given it. */
+export function openSkills(at: HTMLElement, id: string): void {
+  const now = () => desk.conversations().get(id)?.skills ?? [];
+  pickNames(at, {
+    label: rt.peek().skillsNeeded,
+    placeholder: rt.peek().findSkill,
+    none: rt.peek().noSkills,
+    stay: true,
+    names: () => [...new Set([...now(), ...desk.agents().flatMap((a) => a.skills)])].sort(),
+    isOn: (name) => now().includes(name),
+    isKnown: (name) => now().includes(name) || desk.agents.peek().some((a) => a.skills.includes(name)),
+    create: (name) => rt.peek().addSkill(name),
+    set: (name, on) => void desk.setSkills(id, (on ? [...now(), name] : now().filter((s) => s !== name)).sort()),
   });
 }
 
@@ -229,44 +257,17 @@ export function openPriority(at: HTMLElement, id: string): void {
 
 export function openTags(at: HTMLElement, id: string): void {
   const now = () => desk.conversations().get(id)?.tags ?? [];
-  openPicker(at, {
+  pickNames(at, {
     label: t.peek().tags,
     placeholder: t.peek().findTag,
     none: t.peek().noTags,
     stay: true,
-    items: () =>
-      [...new Set([...now(), ...desk.tags().map((tag) => tag.name)])].map((name) => {
-        const on = now().includes(name);
-        return {
-          id: name,
-          text: name,
-          checked: on,
-          view: () => (
-            <span class="person">
-              <span class="grow">
-                <TagChip name={name} />
-              </span>
-              {on ? <Icon d={icons.check} /> : null}
-            </span>
-          ),
-          pick: () => void desk.changeTags(id, on ? { remove: name } : { add: name }),
-        };
-      }),
-    create: (typed) => {
-      const name = typed.toLowerCase().slice(0, 40);
-      if (desk.tags.peek().some((tag) => tag.name === name) || now().includes(name)) return undefined;
-      return {
-        id: "new",
-        text: name,
-        view: () => (
-          <span class="person">
-            <Icon d={icons.plus} />
-            <span>{t.peek().createTag(name)}</span>
-          </span>
-        ),
-        pick: () => void desk.changeTags(id, { add: name }),
-      };
-    },
+    names: () => [...new Set([...now(), ...desk.tags().map((tag) => tag.name)])],
+    isOn: (name) => now().includes(name),
+    look: (name) => <TagChip name={name} />,
+    isKnown: (name) => desk.tags.peek().some((tag) => tag.name === name) || now().includes(name),
+    create: (name) => t.peek().createTag(name),
+    set: (name, on) => void desk.changeTags(id, on ? { add: name } : { remove: name }),
   });
 }
 

@@ -13,6 +13,7 @@ import { openContact } from "./palette.tsx";
 import { desk, openConversation, parts } from "./state.ts";
 import { nameWithYou, statusName } from "./texts.ts";
 import { TagChip } from "./chips.tsx";
+import { Trouble } from "./trouble.tsx";
 
 const rowId = (id: string) => `row-${id}`;
 
@@ -216,14 +217,7 @@ export function SearchBody({ list }: { list: ListModel }) {
           </div>
         )}
       </Show>
-      <Show when={() => list.trouble() && list.rows().length > 0}>
-        {() => (
-          <p class="trouble" role="alert">
-            <span>{list.trouble}</span>
-            <Button small kind="outline" onClick={() => list.again()}>{() => t().again}</Button>
-          </p>
-        )}
-      </Show>
+      <Trouble list={list} />
     </div>
   );
 }

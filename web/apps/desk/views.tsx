@@ -12,6 +12,7 @@ import * as icons from "../../ui/icons.ts";
 import { For, Show } from "../../ui/jsx-runtime.ts";
 import { confirmDialog, openDialog } from "../../ui/overlay.tsx";
 import { computed, effect, onCleanup, signal } from "../../ui/signals.ts";
+import { Checks } from "./admin/fields.tsx";
 import { openPicker, type PickerItem } from "./picker.tsx";
 import { desk, goView, route } from "./state.ts";
 import { languageName, nameWithYou, statusName } from "./texts.ts";
@@ -252,32 +253,6 @@ function Fitting(props: { filter: () => ViewFilter }) {
         return n === undefined ? "" : w().fitting(n);
       }}
     </p>
-  );
-}
-
-function Checks(
-  props: { label: () => string; options: () => [string, string][]; now: () => readonly string[]; set: (all: string[]) => void },
-) {
-  return (
-    <fieldset class="set">
-      <legend>{props.label}</legend>
-      <div class="checks">
-        {() =>
-          props.options().map(([value, label]) => (
-            <label>
-              <input
-                type="checkbox"
-                checked={() => props.now().includes(value)}
-                onChange={(e) => {
-                  const rest = props.now().filter((v) => v !== value);
-                  props.set(e.currentTarget.checked ? [...rest, value] : rest);
-                }}
-              />
-              <span>{label}</span>
-            </label>
-          ))}
-      </div>
-    </fieldset>
   );
 }
 

@@ -113,15 +113,14 @@ export function SelectField<T extends object, V extends string>(props: {
 }
 
 /** A set of choices as check boxes. */
-export function SetField<T extends object>(props: {
-  form: Form<T>;
-  name: Names<T, string[]>;
+export function Checks(props: {
   label: () => string;
-  hint?: () => string;
   options: () => [string, string][];
+  now: () => readonly string[];
+  set: (all: string[]) => void;
+  /** What stands below. */
+  children?: Child;
 }) {
-  const { form, name } = props;
-  const now = () => form.values()[name] as string[];
   return (
     <fieldset class="set">
       <legend>{props.label}</legend>
@@ -131,21 +130,41 @@ export function SetField<T extends object>(props: {
             <label>
               <input
                 type="checkbox"
-                checked={() => now().includes(value)}
+                checked={() => props.now().includes(value)}
                 onChange={(e) => {
-                  const rest = now().filter((v) => v !== value);
-                  form.set(name, (e.currentTarget.checked ? [...rest, value] : rest) as T[typeof name]);
+                  const rest = props.now().filter((v) => v !== value);
+                  props.set(e.currentTarget.checked ? [...rest, value] : rest);
                 }}
               />
               <span>{label}</span>
             </label>
           ))}
       </div>
+      {props.children}
+    </fieldset>
+  );
+}
+
+export function SetField<T extends object>(props: {
+  form: Form<T>;
+  name: Names<T, string[]>;
+  label: () => string;
+  hint?: () => string;
+  options: () => [string, string][];
+}) {
+  const { form, name } = props;
+  return (
+    <Checks
+      label={props.label}
+      options={props.options}
+      now={() => form.values()[name] as string[]}
+      set={(all) => form.set(name, all as T[typeof name])}
+    >
       {() => {
         const wrong = form.wrongWith(name);
         return wrong ? <span class="wrong">{wrong}</span> : props.hint ? <span class="hint">{props.hint()}</span> : null;
       }}
-    </fieldset>
+    </Checks>
   );
 }
 
