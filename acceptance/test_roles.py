@@ -33,6 +33,13 @@ NEEDS = {
     "GET /stream": "desk.use", "GET /me": "desk.use", "PATCH /me": "desk.use", "PUT /me/availability": "desk.use", "POST /me/heartbeat": "desk.use",
     "PUT /me/picture": "desk.use", "DELETE /me/picture": "desk.use", "GET /counts": "conversations.read",
     "GET /contacts": "contacts.read", "GET /contacts/{id}": "contacts.read", "PATCH /contacts/{id}": "contacts.write", "GET /contacts/{id}/conversations": "contacts.read",
+    **{name: "contacts.read" for name in (
+        "GET /attributes", "GET /contacts/{id}/timeline", "GET /contacts/{id}/identities", "POST /contacts/find", "GET /companies", "GET /companies/{id}", "GET /companies/{id}/contacts",
+        "GET /companies/{id}/conversations", "GET /segments", "POST /segments", "PATCH /segments/{id}", "DELETE /segments/{id}")},
+    **{name: "contacts.write" for name in (
+        "PUT /contacts/{id}/attributes/{key}", "POST /contacts/{id}/notes", "DELETE /contacts/{id}/notes/{note}", "POST /contacts/{id}/addresses", "DELETE /contacts/{id}/addresses/{address}",
+        "PUT /contacts/{id}/addresses/{address}/main", "POST /companies", "PATCH /companies/{id}", "DELETE /companies/{id}")},
+    "PUT /attributes/{id}": "settings.manage", "DELETE /attributes/{id}": "settings.manage",
     "GET /conversations": "conversations.read", "GET /conversations/{id}": "conversations.read", "GET /conversations/{id}/timeline": "conversations.read",
     **{f"POST /conversations/{{id}}/{what}": "conversations.write" for what in ("take", "assign", "messages", "typing", "notes")},
     **{f"PUT /conversations/{{id}}/{what}": "conversations.write" for what in ("status", "priority", "tags", "language", "team", "skills")},
@@ -63,11 +70,11 @@ NEEDS = {
     "PUT /agents/{id}/picture": "agents.manage", "DELETE /agents/{id}/picture": "agents.manage",
 }
 # The whole server's: for those who are limited to no brand, whatever their permissions.
-WHOLE = {"POST /sla-policies", "PATCH /sla-policies/{id}", "DELETE /sla-policies/{id}", "POST /hours", "PATCH /hours/{id}", "DELETE /hours/{id}", "GET /audit", "GET /audit/export", "POST /brands", "DELETE /brands/{id}", "POST /roles", "PATCH /roles/{id}", "DELETE /roles/{id}", "PUT /tags/{name}", "DELETE /tags/{name}"}
+WHOLE = {"PUT /attributes/{id}", "DELETE /attributes/{id}", "POST /sla-policies", "PATCH /sla-policies/{id}", "DELETE /sla-policies/{id}", "POST /hours", "PATCH /hours/{id}", "DELETE /hours/{id}", "GET /audit", "GET /audit/export", "POST /brands", "DELETE /brands/{id}", "POST /roles", "PATCH /roles/{id}", "DELETE /roles/{id}", "PUT /tags/{name}", "DELETE /tags/{name}"}
 # Of one's own brand, but of people who may more than whoever has this permission alone.
 # Everybody's, to look at.
 SHARED = {"GET /hours/{id}"}
-MORE = {"PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
+MORE = {"PATCH /segments/{id}", "PUT /contacts/{id}/addresses/{address}/main", "PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
 
 
 def whole(permissions: set[str]) -> set[str]:
@@ -106,6 +113,11 @@ class World:
             side["teams"] = anna.desk("POST", "/teams", {"name": f"Team {word}", "members": [colleague.id]}, expect=201)["id"]
             side["views"] = anna.desk("POST", "/views", {"name": f"View {word}", "scope": "team", "filter": {"inboxes": [side["inboxes"]]}}, expect=201)["id"]
             side["bulk"] = "x"
+            side["companies"] = anna.desk("PATCH", f"/contacts/{side['contacts']}", {"company": f"Maison {word}"})["company_id"]
+            side["segments"] = anna.desk("POST", "/segments", {"name": f"Segment {word}", "scope": "team", "filter": {"brands": [side["brands"]]}}, expect=201)["id"]
+            anna.desk("POST", f"/contacts/{side['contacts']}/notes", {"key": "n", "body": f"aime le {word}"}, expect=201)
+            side["addresses"] = anna.desk("POST", f"/contacts/{side['contacts']}/addresses", {"kind": "email", "value": f"autre@{word}.example"}, expect=201)["items"][-2]["id"]
+            side["attributes"] = anna.desk("PUT", "/attributes/size", {"name": "Size", "kind": "text"})["key"]
             side["later"] = anna.desk("POST", f"/conversations/{side['conversations']}/later", {"key": "l", "body": f"plus tard {word}", "at": int(time.time() * 1000) + 86_400_000}, expect=201)["id"]
             anna.desk("PUT", f"/conversations/{side['conversations']}/draft", {"reply": f"draft {word}", "note": "", "mode": "reply", "device": "d"})
             side["webhooks"] = anna.desk("POST", "/webhooks", {"name": f"Hook {word}", "url": "http://127.0.0.1:1/", "events": ["note.deleted"], "brands": [side["brands"]]}, expect=201)["id"]
@@ -161,11 +173,21 @@ def body_of(short: str, side: dict[str, str]) -> dict | None:
         return {"key": str(uuid.uuid4()), "body": "x", "at": int(time.time() * 1000) + 86_400_000}
     if last in ("messages", "notes"):
         return {"key": str(uuid.uuid4()), "body": "x"}
+    if short == "POST /contacts/find":
+        return {"filter": {}}
+    if short == "POST /companies":
+        return {"name": f"Company {next(_numbers)}", "brand_id": side["brands"]}
+    if last == "addresses":
+        return {"kind": "email", "value": f"a{next(_numbers)}@example.org"}
+    if short == "PUT /contacts/{id}/attributes/{key}":
+        return {"value": "40"}
+    if short == "PUT /attributes/{id}":
+        return {"name": "Size", "kind": "text"}
     if short == "PATCH /agents/{id}":
         return {"availability": "away"}
     if short == "POST /conversations/bulk":
         return {"ids": [side["conversations"]], "priority": "urgent"}
-    if short in ("POST /brands", "POST /roles", "POST /teams", "POST /views"):
+    if short in ("POST /brands", "POST /roles", "POST /teams", "POST /views", "POST /segments"):
         return {"name": f"New {next(_numbers)}", "permissions": []}
     if short == "POST /hours":
         return {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}
@@ -234,11 +256,11 @@ def test_every_route_by_every_role_on_own_and_other_brands(world):
 
 def test_no_answer_tells_of_another_brand(world):
     """Whatever one reads, nothing of the other brand is in it: no id, no name, no word that was written there."""
-    marks = [world.other[key] for key in ("brands", "inboxes", "agents", "conversations", "contacts", "notes", "canned", "teams", "views", "webhooks", "sla-policies")] + ["mistral", "Zephyr"]
+    marks = [world.other[key] for key in ("brands", "inboxes", "agents", "conversations", "contacts", "notes", "canned", "teams", "views", "webhooks", "sla-policies", "companies", "segments")] + ["mistral", "Zephyr"]
     problems, read = [], 0
     queries = {"/conversations": ["", "?view=any", "?view=any&q=mistral", f"?view=any&inbox={world.other['inboxes']}", f"?view=any&contact={world.other['contacts']}",
                                   f"?view=any&assignee={quote(world.other['agents'])}", "?view=any&tag=tag-mistral"],
-               "/contacts": ["", "?q=mistral"], "/search": ["?q=mistral", "?q=zephyr", "?q=lanterne", f"?q=une&inbox={world.other['inboxes']}"], "/canned": ["", "?q=mistral"]}
+               "/contacts": ["", "?q=mistral"], "/companies": ["", "?q=mistral"], "/search": ["?q=mistral", "?q=zephyr", "?q=lanterne", f"?q=une&inbox={world.other['inboxes']}"], "/canned": ["", "?q=mistral"]}
     for route in all_routes():
         template = route["path"].removeprefix(DESK)
         if not route["path"].startswith(DESK) or route["method"] != "GET" or template in ("/stream", "/openapi.json"):
@@ -255,7 +277,7 @@ def test_no_answer_tells_of_another_brand(world):
     assert not problems, "\n".join(problems[:40])
     # the owner is told all of it: the marks are real ones
     everything = "".join(world.shop.anna.request("GET", DESK + path).text for path in
-                         ("/me", "/agents", "/teams", "/views", "/webhooks", "/sla-policies", "/canned", "/conversations?view=any", "/contacts", f"/conversations/{world.other['conversations']}/timeline"))
+                         ("/me", "/agents", "/teams", "/views", "/webhooks", "/sla-policies", "/canned", "/conversations?view=any", "/contacts", "/companies", "/segments", f"/conversations/{world.other['conversations']}/timeline"))
     assert [mark for mark in marks if mark not in everything] == []
 
 

@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations + CustomerSchema.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -32,6 +32,7 @@ package struct Desk: Sendable {
                         try Widget.forgetOld(unit)
                         try Audit.forgetOld(unit)
                         try Webhooks.forgetOld(unit)
+                        try ContactLog.forgetOld(unit)
                     }
                 },
             ],
@@ -40,7 +41,7 @@ package struct Desk: Sendable {
     }
 
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
-    static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Conversations.routes + Notes.routes
+    static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Customers.routes + Conversations.routes + Notes.routes
         + Views.routes + Bulk.routes + DeskSearch.routes + Drafts.routes + Later.routes
         + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Webhooks.routes + Teams.routes + BusinessHours.routes + SLA.routes + DeskStream.routes + OpenAPI.routes
 
@@ -52,6 +53,7 @@ package struct Desk: Sendable {
             if try !c.ports.users.exists(tx, bot(c)) {
                 _ = try c.ports.users.create(c, tx, NewAccount(localpart: bot(c).localpart, kind: .bot, displayName: "Comptoir"), passwordHash: nil)
             }
+            try Attributes.indexOld(tx)
             try tx.each("SELECT room_id, id, inbox_id, contact_id FROM desk_conversation") { row in
                 live.learn(room: row.text(0), DeskLive.Place(conversation: row.text(1), inbox: row.text(2), contact: row.text(3)))
             }

@@ -38,7 +38,7 @@ enum Audit {
         return out
     }
     private static let names = ["agents": ("desk_agent", "name"), "brands": ("desk_brand", "name"), "inboxes": ("desk_inbox", "name"), "roles": ("desk_role", "name"), "teams": ("desk_team", "name"),
-                                "tokens": ("desk_token", "name"), "webhooks": ("desk_webhook", "name"), "canned": ("desk_canned", "shortcut"), "views": ("desk_view", "name")]
+                                "segments": ("desk_segment", "name"), "companies": ("desk_company", "name"), "contacts": ("desk_contact", "name"), "tokens": ("desk_token", "name"), "webhooks": ("desk_webhook", "name"), "canned": ("desk_canned", "shortcut"), "views": ("desk_view", "name")]
     /// What a thing is called, before it may be gone.
     static func name(_ tx: ReadTx, _ path: String, _ id: String) throws -> String? {
         guard let first = path.split(separator: "/").first, let (table, column) = names[String(first)] else { return nil }
@@ -141,6 +141,7 @@ enum Audit {
         "conversations": Phrase(en: "Conversation", fr: "Conversation"), "notes": Phrase(en: "note", fr: "note"), "audit": Phrase(en: "Audit log", fr: "Journal"), "export": Phrase(en: "export", fr: "export"),
         "webhooks": Phrase(en: "Webhook", fr: "Webhook"), "secret": Phrase(en: "secret", fr: "secret"), "test": Phrase(en: "test", fr: "essai"), "active": Phrase(en: "switched off by itself", fr: "désactivation automatique"), "deliveries": Phrase(en: "delivery", fr: "envoi"), "replay": Phrase(en: "replay", fr: "renvoi"),
         "retention": Phrase(en: "Retention", fr: "Conservation"), "hours": Phrase(en: "Business hours", fr: "Horaires"), "sla-policies": Phrase(en: "Promise", fr: "Engagement"), "macros": Phrase(en: "Macro", fr: "Macro"),
+        "attributes": Phrase(en: "Attribute", fr: "Attribut"), "contacts": Phrase(en: "Customer", fr: "Client"), "companies": Phrase(en: "Company", fr: "Entreprise"), "segments": Phrase(en: "Segment", fr: "Segment"),
         "rules": Phrase(en: "Rule", fr: "Règle"), "automations": Phrase(en: "Automation", fr: "Automatisation"), "holidays": Phrase(en: "Holidays", fr: "Jours fériés"),
     ]
 }

@@ -21,6 +21,10 @@ struct Contact: Sendable, Hashable {
     var pageURL: String?, pageTitle: String?
     var firstSeenAt: Int64, lastSeenAt: Int64
     var version: Int64
+    /// `company` is its name.
+    var companyID: String? = nil
+    /// The contact that this one was found to be: it is hidden, and whoever asks for it gets that one.
+    var mergedInto: String? = nil
 
     func displayName(_ language: String) -> String { name ?? email ?? (language == "fr" ? "Visiteur \(number)" : "Visitor \(number)") }
     var page: JSON { pageURL.map { ["url": .string($0), "title": .of(pageTitle)] } ?? .null }
@@ -48,13 +52,15 @@ enum Contacts {
     static func save(_ unit: Unit, _ changed: Contact) throws -> Contact {
         var contact = changed
         contact.version += 1
-        let before = try unit.tx.first("SELECT search FROM desk_contact WHERE id = ?", contact.id) { $0.text(0) } ?? ""
-        try DeskIndex.contact(unit, id: contact.id, number: contact.number, before: before, after: contact.search)
+        let before = try unit.tx.first("SELECT search, attributes FROM desk_contact WHERE id = ?", contact.id) { ($0.text(0), $0.text(1)) } ?? ("", "")
+        try DeskIndex.contact(unit, id: contact.id, number: contact.number, before: before.0, after: contact.search)
+        if before.1 != contact.attributes.columnText { try Attributes.index(unit.tx, contact: contact.id, contact.attributes) }
         try unit.tx.run("""
             UPDATE desk_contact SET name = ?, email = ?, email_verified = ?, phone = ?, company = ?, location = ?, language = ?, external_id = ?, notes = ?,
-              attributes = ?, picture = ?, page_url = ?, page_title = ?, search = ?, last_seen_at = ?, version = ? WHERE id = ?
+              attributes = ?, picture = ?, page_url = ?, page_title = ?, search = ?, last_seen_at = ?, version = ?, company_id = ? WHERE id = ?
             """, contact.name, contact.email, contact.emailVerified, contact.phone, contact.company, contact.location, contact.language, contact.externalID, contact.notes,
-            contact.attributes.columnText, contact.picture, contact.pageURL, contact.pageTitle, contact.search, contact.lastSeenAt, contact.version, contact.id)
+            contact.attributes.columnText, contact.picture, contact.pageURL, contact.pageTitle, contact.search, contact.lastSeenAt, contact.version,
+            contact.companyID, contact.id)
         try unit.tell(.contactUpdated, ref: contact.id)
         return contact
     }
@@ -77,13 +83,13 @@ enum Contacts {
 
     private static let columns = """
         id, brand_id, number, name, email, email_verified, phone, company, location, language, external_id, notes, attributes, picture, page_url, page_title,
-        first_seen_at, last_seen_at, version
+        first_seen_at, last_seen_at, version, company_id, merged_into
         """
     private static func contact(_ row: Row) -> Contact {
         Contact(id: row.text(0), brandID: row.text(1), number: row.int(2), name: row.textOrNil(3), email: row.textOrNil(4), emailVerified: row.bool(5),
                 phone: row.textOrNil(6), company: row.textOrNil(7), location: row.textOrNil(8), language: row.textOrNil(9), externalID: row.textOrNil(10),
                 notes: row.text(11), attributes: JSONObject(column: row.text(12)), picture: row.textOrNil(13), pageURL: row.textOrNil(14), pageTitle: row.textOrNil(15),
-                firstSeenAt: row.int(16), lastSeenAt: row.int(17), version: row.int(18))
+                firstSeenAt: row.int(16), lastSeenAt: row.int(17), version: row.int(18), companyID: row.textOrNil(19), mergedInto: row.textOrNil(20))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Contact? { try tx.first("SELECT \(columns) FROM desk_contact WHERE id = ?", id, row: contact) }
     static func find(_ tx: ReadTx, brand: String, externalID: String) throws -> Contact? {
@@ -114,8 +120,8 @@ enum Contacts {
         DeskRoute(.get, "/contacts/{id}/conversations", .contactsRead) { call in
             let id = try call.param("id"), limit = try call.limit(), cursor = try Cursor.of(call)
             return try await call.read { reader in
-                _ = try visible(try load(reader.tx, id), reader)
-                let mine = call.me.rows(inbox: "inbox_id"), from: [any Bindable] = [id, cursor?.number ?? Int64.max]
+                let contact = try visible(try load(reader.tx, id), reader)
+                let mine = call.me.rows(inbox: "inbox_id"), from: [any Bindable] = [contact.id, cursor?.number ?? Int64.max]
                 let rows = try reader.tx.all("SELECT id, number FROM desk_conversation WHERE contact_id = ? AND number < ? AND \(mine.sql) ORDER BY number DESC LIMIT ?",
                                              array: from + mine.binds + [limit + 1]) { ($0.text(0), $0.int(1)) }
                 let items = try rows.prefix(limit).compactMap { try reader.conversation($0.0) }
@@ -124,29 +130,41 @@ enum Contacts {
         },
     ]
 
-    private static func visible(_ contact: Contact?, _ reader: Reader) throws -> Contact {
+    /// The contact, or the one that it was merged into.
+    static func visible(_ found: Contact?, _ reader: Reader) throws -> Contact {
+        var contact = found
+        while let next = contact?.mergedInto { contact = try load(reader.tx, next) }
         guard let contact, try isVisible(reader.tx, contact.id, to: reader.viewer) else { throw DeskError.notFound }
         return contact
     }
 
     private static let list: DeskRoute.Handler = { call in
-        let limit = try call.limit(), cursor = try Cursor.of(call), q = try call.text(query: "q")
+        let limit = try call.limit(), cursor = try Cursor.of(call), q = try call.text(query: "q"), segment = try call.text(query: "segment")
         return try await call.read { reader in
-            var sql = "SELECT \(columns) FROM desk_contact WHERE (last_seen_at < ? OR (last_seen_at = ? AND number < ?))", binds: [any Bindable] = [
-                cursor?.key ?? Int64.max, cursor?.key ?? Int64.max, cursor?.number ?? Int64.max]
-            for word in Words.folded(q ?? "").split(separator: " ").prefix(6) {
-                sql += " AND search LIKE ? ESCAPE '\\'"
-                binds.append("%" + Words.escaped(String(word)) + "%")
-            }
-            let mine = call.me.rows(contact: "desk_contact")
-            sql += " AND " + mine.sql
-            binds += mine.binds
-            sql += " ORDER BY last_seen_at DESC, number DESC LIMIT ?"
-            binds.append(limit + 1)
-            let found = try reader.tx.all(sql, array: binds, row: contact)
-            let last = found.count > limit ? found[limit - 1] : nil
-            return .page(try found.prefix(limit).map { try reader.contact($0) }, next: last.map { Cursor(key: $0.lastSeenAt, number: $0.number).text })
+            var filter = try segment.map { try Segments.load(reader.tx, $0, for: call.me).filter } ?? ContactFilter()
+            if let q { filter.text = [filter.text, q].compactMap(\.self).joined(separator: " ") }
+            return try page(reader, filter, cursor: cursor, limit: limit)
         }
+    }
+    /// Those who fit and may be seen, the last seen first.
+    static func found(_ reader: Reader, _ filter: ContactFilter, cursor: Cursor?, limit: Int) throws -> (items: [JSON], next: String?) {
+        let fits = filter.condition(now: reader.c.clock.now), mine = reader.viewer.rows(contact: "k")
+        var sql = "SELECT \(columns) FROM desk_contact k WHERE \(fits.sql) AND \(mine.sql)", binds: [any Bindable] = fits.binds + mine.binds
+        if let cursor {
+            sql += " AND (k.last_seen_at < ? OR (k.last_seen_at = ? AND k.number < ?))"
+            binds += [cursor.key, cursor.key, cursor.number] as [any Bindable]
+        }
+        let found = try reader.tx.all(sql + " ORDER BY k.last_seen_at DESC, k.number DESC LIMIT ?", array: binds + [limit + 1], row: contact)
+        let last = found.count > limit ? found[limit - 1] : nil
+        return (try found.prefix(limit).map { try reader.contact($0) }, last.map { Cursor(key: $0.lastSeenAt, number: $0.number).text })
+    }
+    static func page(_ reader: Reader, _ filter: ContactFilter, cursor: Cursor?, limit: Int) throws -> Response {
+        let (items, next) = try found(reader, filter, cursor: cursor, limit: limit)
+        return .page(items, next: next)
+    }
+    static func count(_ reader: Reader, _ filter: ContactFilter) throws -> Int64 {
+        let fits = filter.condition(now: reader.c.clock.now), mine = reader.viewer.rows(contact: "k")
+        return try reader.tx.first("SELECT COUNT(*) FROM (SELECT 1 FROM desk_contact k WHERE \(fits.sql) AND \(mine.sql) LIMIT \(Segments.countedUpTo)) AS counted", array: fits.binds + mine.binds) { $0.int(0) } ?? 0
     }
 
     private static let patch: DeskRoute.Handler = { call in
@@ -165,6 +183,7 @@ enum Contacts {
             fields.take(errorsOf: inner)
             attributes = clean
         }
+        let companyID = fields.change("company_id", max: 60)
         try fields.check()
         let all = attributes
         return .json(try await call.write { unit in
@@ -173,18 +192,27 @@ enum Contacts {
             if let version, version != contact.version {
                 throw DeskError(.conflict, en: "Somebody has changed this contact meanwhile.", fr: "Quelqu’un a modifié ce contact entre-temps.", extra: ["contact": try reader.contact(contact)])
             }
-            let oldName = contact.name
+            let before = contact
             contact.name = name.applied(to: contact.name)
             if email.isChange, email.applied(to: nil) != contact.email { contact.emailVerified = false }
             contact.email = email.applied(to: contact.email)
             contact.phone = phone.applied(to: contact.phone)
-            contact.company = company.applied(to: contact.company)
+            if let id = companyID.applied(to: nil) {
+                guard let known = try? Companies.visible(reader, id), known.brandID == contact.brandID else { throw DeskError.invalid("company_id", en: "There is no such company.", fr: "Cette entreprise n’existe pas.") }
+                (contact.companyID, contact.company) = (known.id, known.name)
+            } else if let name = company.applied(to: nil) {
+                let known = try Companies.named(unit, brand: contact.brandID, name)
+                (contact.companyID, contact.company) = (known.id, known.name)
+            } else if company.isChange || companyID.isChange {
+                (contact.companyID, contact.company) = (nil, nil)
+            }
             contact.location = location.applied(to: contact.location)
             contact.language = language ?? contact.language
             contact.notes = notes.isChange ? notes.applied(to: nil) ?? "" : contact.notes
-            contact.attributes = all ?? contact.attributes
+            if let all { contact.attributes = try Attributes.check(unit.tx, all, before: contact.attributes) }
             contact = try save(unit, contact)
-            if contact.name != oldName { try showName(unit, contact) }
+            try ContactLog.changed(unit, before, contact)
+            if contact.name != before.name { try showName(unit, contact) }
             try Conversations.contactChanged(unit, contact.id)
             return try reader.contact(contact)
         })

@@ -14,6 +14,7 @@ final class Reader {
     private var contacts: [String: Contact?] = [:]
     private var inboxNames: [String: String] = [:]
     private var teamNames: [String: String] = [:]
+    private var attributes: [String: String]?
 
     init(_ c: Context, _ tx: ReadTx, _ live: DeskLive, viewer: Agent, language: String) {
         self.c = c; self.tx = tx; self.live = live; self.viewer = viewer; self.language = language
@@ -27,9 +28,17 @@ final class Reader {
     }
     private func loadContact(_ id: String) throws -> Contact? {
         if let known = contacts[id] { return known }
-        let contact = try Contacts.load(tx, id)
+        var contact = try Contacts.load(tx, id)
+        while let next = contact?.mergedInto { contact = try Contacts.load(tx, next) }
         contacts[id] = .some(contact)
         return contact
+    }
+    /// What attributes are called, by their keys.
+    func attributeNames() throws -> [String: String] {
+        if let attributes { return attributes }
+        let all = Dictionary(uniqueKeysWithValues: try Attributes.all(tx).map { ($0.key, $0.name) })
+        attributes = all
+        return all
     }
     private func inboxName(_ id: String) throws -> String {
         if let known = inboxNames[id] { return known }
@@ -46,7 +55,7 @@ final class Reader {
         guard let id else { return .null }
         return try agent(id)?.ref ?? ["id": .string(id), "name": .string(id), "picture": .null]
     }
-    private func name(_ kind: String, _ id: String) throws -> String {
+    func name(_ kind: String, _ id: String) throws -> String {
         switch kind {
         case "contact": try loadContact(id)?.displayName(language) ?? ""
         case "agent": try agent(id)?.publicName ?? id
@@ -117,7 +126,7 @@ final class Reader {
         let mine = viewer.rows(inbox: "inbox_id"), binds: [any Bindable] = [it.id]
         let count = try tx.first("SELECT COUNT(*) FROM desk_conversation WHERE contact_id = ? AND " + mine.sql, array: binds + mine.binds) { $0.int(0) } ?? 0
         return ["id": .string(it.id), "name": .of(it.name), "display_name": .string(it.displayName(language)), "email": .of(it.email), "email_verified": .bool(it.emailVerified),
-                "phone": .of(it.phone), "company": .of(it.company), "location": .of(it.location), "language": .of(it.language), "external_id": .of(it.externalID),
+                "phone": .of(it.phone), "company": .of(it.company), "company_id": .of(it.companyID), "brand_id": .string(it.brandID), "merged_into": .of(it.mergedInto), "location": .of(it.location), "language": .of(it.language), "external_id": .of(it.externalID),
                 "verified": .bool(it.externalID != nil), "notes": .string(it.notes), "attributes": .object(it.attributes), "picture": .of(Pictures.path(it.picture)),
                 "online": .bool(live.isContactOnline(it.id, now: c.clock.now)), "page": it.page, "conversations": .int(count),
                 "first_seen_at": .int(it.firstSeenAt), "last_seen_at": .int(it.lastSeenAt), "version": .int(it.version)]

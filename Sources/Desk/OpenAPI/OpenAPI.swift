@@ -36,7 +36,7 @@ enum OpenAPI {
                      "description": "The counter's side of the desk: queue, conversations, contacts, settings, and a live stream. Sign in by the Matrix login and send its access token. Times are milliseconds since 1970."],
             "servers": [["url": .string(DeskRoute.base)]],
             "security": [["token": []]],
-            "tags": .array(["Me", "Agents", "Teams", "Hours", "SLA", "Brands", "Inboxes", "Contacts", "Conversations", "Views", "Notes", "Canned replies", "Tags", "Tokens", "Audit", "Webhooks", "Stream"].map { ["name": .string($0)] }),
+            "tags": .array(["Me", "Agents", "Teams", "Hours", "SLA", "Brands", "Inboxes", "Contacts", "Companies", "Conversations", "Views", "Notes", "Canned replies", "Tags", "Tokens", "Audit", "Webhooks", "Stream"].map { ["name": .string($0)] }),
             "paths": .object(paths),
             "components": [
                 "securitySchemes": ["token": ["type": "http", "scheme": "bearer", "description": "A Matrix access token of an agent, or an API token (`ckt_…`)."]],
@@ -67,8 +67,11 @@ enum OpenAPI {
         if operation.id == "sendLater" {
             responses["200"] = ["description": "The same key again: the same answer.", "content": ["application/json": ["schema": ref("Later")]]]
         }
-        if operation.method == .post, operation.path.hasSuffix("/messages") || operation.path.hasSuffix("/notes") {
+        if operation.method == .post, operation.path.hasPrefix("/conversations"), operation.path.hasSuffix("/messages") || operation.path.hasSuffix("/notes") {
             responses["200"] = ["description": "The same key again: the same item.", "content": ["application/json": ["schema": ref("Item")]]]
+        }
+        if operation.id == "addContactNote" {
+            responses["200"] = ["description": "The same key again: the same note.", "content": ["application/json": ["schema": ref("ContactEntry")]]]
         }
         var out: JSONObject = [
             "operationId": .string(operation.id), "tags": [.string(operation.tag)], "summary": .string(operation.summary), "parameters": .array(parameters), "responses": .object(responses),

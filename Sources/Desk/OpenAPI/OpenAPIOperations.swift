@@ -7,7 +7,7 @@ extension OpenAPI {
     ]
     private static func one(_ name: String, _ status: Int = 200) -> Operation.Answer { .json(status, ref(name)) }
 
-    static let operations: [Operation] = core + teamOperations + hoursOperations + slaOperations + working + tokenOperations + auditOperations + webhookOperations
+    static let operations: [Operation] = core + teamOperations + hoursOperations + slaOperations + working + tokenOperations + auditOperations + webhookOperations + customerOperations
     private static let core: [Operation] = [
         Operation(method: .get, path: "/me", id: "getMe", tag: "Me", summary: "Who I am, what I may do, and what there is.", answer: one("Me")),
         Operation(method: .patch, path: "/me", id: "updateMe", tag: "Me", summary: "Change my names or languages.",
@@ -49,7 +49,7 @@ extension OpenAPI {
         Operation(method: .post, path: "/inboxes/{id}/identity-secret", id: "renewIdentitySecret", tag: "Inboxes", summary: "A new secret for signed identities; the old one stops at once.",
                   answer: .json(200, whole(["identity_secret": string]))),
 
-        Operation(method: .get, path: "/contacts", id: "listContacts", tag: "Contacts", summary: "Contacts, last seen first.", query: paging + [("q", string, "Words of name, e-mail, phone, company.")], answer: .json(200, page("Contact"))),
+        Operation(method: .get, path: "/contacts", id: "listContacts", tag: "Contacts", summary: "Contacts, last seen first.", query: paging + [("q", string, "Words of name, e-mail, phone, company."), ("segment", string, "Only of this segment.")], answer: .json(200, page("Contact"))),
         Operation(method: .get, path: "/contacts/{id}", id: "getContact", tag: "Contacts", summary: "One contact.", answer: one("Contact")),
         Operation(method: .patch, path: "/contacts/{id}", id: "updateContact", tag: "Contacts", summary: "Change a contact.", body: .json(ref("ContactInput")), answer: one("Contact"), isMutation: true),
         Operation(method: .get, path: "/contacts/{id}/conversations", id: "listContactConversations", tag: "Contacts", summary: "The contact's history, newest first.", query: paging, answer: .json(200, page("Conversation"))),

@@ -4,7 +4,7 @@ extension OpenAPI {
     private static let role: JSON = ["type": "string", "description": "owner, admin, supervisor, agent, or the id of a role that was made here."]
     private static let brands: JSON = ["type": ["array", "null"], "items": string, "description": "The brands that the agent is limited to; null: every brand."]
     private static let sees: JSON = ["type": ["array", "null"], "items": string, "description": "The inboxes that I see and whose conversations the agent sees too; null: all."]
-    static let schemas: JSONObject = [teamSchemas, hoursSchemas, slaSchemas, tokenSchemas, auditSchemas, webhookSchemas].reduce(into: core) { all, more in
+    static let schemas: JSONObject = [teamSchemas, hoursSchemas, slaSchemas, tokenSchemas, auditSchemas, webhookSchemas, customerSchemas].reduce(into: core) { all, more in
         for (name, schema) in more { all[name] = schema }
     }
     private static let core: JSONObject = [
@@ -28,7 +28,8 @@ extension OpenAPI {
         "Page": ["type": ["object", "null"], "properties": ["url": string, "title": orNull("string")]],
         "ContactRef": whole(["id": string, "name": orNull("string"), "display_name": string, "email": orNull("string"), "verified": boolean, "online": boolean]),
         "Contact": whole(["id": string, "name": orNull("string"), "display_name": string, "email": orNull("string"), "email_verified": boolean, "phone": orNull("string"),
-                          "company": orNull("string"), "location": orNull("string"), "language": orNull("string"), "external_id": orNull("string"), "verified": boolean, "notes": string,
+                          "company": orNull("string"), "company_id": orNull("string"), "brand_id": string, "merged_into": ["type": ["string", "null"], "description": "The contact that this one was found to be."],
+                          "location": orNull("string"), "language": orNull("string"), "external_id": orNull("string"), "verified": boolean, "notes": string,
                           "attributes": ["type": "object", "additionalProperties": string], "picture": orNull("string"), "online": boolean, "page": ref("Page"),
                           "conversations": integer, "first_seen_at": time, "last_seen_at": time, "version": integer]),
         "Conversation": whole(["id": string, "number": integer, "version": integer, "room_id": string, "brand_id": string, "inbox": whole(["id": string, "name": string]),
@@ -62,7 +63,7 @@ extension OpenAPI {
                               "team": orNull("string"), "strategy": oneOf(RoutingRules.Strategy.self), "skills": strings, "hours": orNull("string")]),
         "AgentInput": object(["user_id": string, "username": string, "password": string, "name": text(80), "public_name": text(80), "email": orNull("string"), "role": role, "brands": brands,
                               "languages": strings, "skills": strings, "capacity": integer, "inboxes": strings, "teams": strings, "active": boolean, "availability": oneOf(Availability.self)]),
-        "ContactInput": object(["name": textOrNull(80), "email": textOrNull(254), "phone": textOrNull(40), "company": textOrNull(120), "location": textOrNull(120), "language": string,
+        "ContactInput": object(["name": textOrNull(80), "email": textOrNull(254), "phone": textOrNull(40), "company": textOrNull(120), "company_id": orNull("string"), "location": textOrNull(120), "language": string,
                                 "notes": textOrNull(4000), "attributes": ["type": "object", "additionalProperties": string]]),
         "MessageInput": object(["key": text(100), "type": oneOf(Conversations.MessageType.self), "body": text(Conversations.longestMessage), "reply_to": string, "media": ref("MediaInput")], required: ["key"]),
         "MediaInput": object(["mxc": string, "name": text(255), "mimetype": string, "size": integer, "width": integer, "height": integer, "thumbnail_mxc": string], required: ["mxc"]),

@@ -18,6 +18,8 @@ struct ViewFilter: Sendable, Hashable {
     var waitingMinutes: Int64?
     /// When the conversation was opened: from this moment on, and before that one.
     var createdFrom: Int64?, createdBefore: Int64?
+    /// What is asked of the customer.
+    var companies: [String] = [], attributes: [AttributeTest] = []
 
     var isTimed: Bool { waitingMinutes != nil }
 
@@ -46,6 +48,13 @@ struct ViewFilter: Sendable, Hashable {
         for (term, _) in SearchText.terms(text ?? "") {
             filter.add("EXISTS (SELECT 1 FROM desk_posting p WHERE p.term = ? AND p.conversation = c.number)", term)
         }
+        if !companies.isEmpty {
+            filter.add("EXISTS (SELECT 1 FROM desk_contact vk WHERE vk.id = c.contact_id AND vk.company_id IN (\(Placeholders.list(companies.count))))", array: companies)
+        }
+        for test in attributes {
+            let one = test.condition("c.contact_id")
+            filter.add(one.sql, array: one.binds)
+        }
         if let waitingMinutes { filter.add("c.waiting_since <= ?", now - waitingMinutes * 60_000) }
         if let createdFrom { filter.add("c.created_at >= ?", createdFrom) }
         if let createdBefore { filter.add("c.created_at < ?", createdBefore) }
@@ -56,7 +65,7 @@ struct ViewFilter: Sendable, Hashable {
     var json: JSONObject {
         ["statuses": .of(statuses.map(\.rawValue)), "inboxes": .of(inboxes), "assignees": .of(assignees), "tags": .of(tags), "tags_rule": .string(tagRule.rawValue),
          "priorities": .of(priorities.map(\.rawValue)), "languages": .of(languages), "text": .of(text), "waiting_minutes": .of(waitingMinutes),
-         "created_from": .of(createdFrom), "created_before": .of(createdBefore)]
+         "created_from": .of(createdFrom), "created_before": .of(createdBefore), "companies": .of(companies), "attributes": .array(attributes.map(\.json))]
     }
     init() {}
     /// From a request: what is wrong is told by `fields`.
@@ -72,6 +81,8 @@ struct ViewFilter: Sendable, Hashable {
         waitingMinutes = fields.int("waiting_minutes", 1...525_600)
         createdFrom = fields.int("created_from", 0...(1 << 45))
         createdBefore = fields.int("created_before", 0...(1 << 45))
+        companies = fields.strings("companies", max: 100, each: 60) ?? []
+        attributes = AttributeTest.list(&fields, "attributes")
         if let createdFrom, let createdBefore, createdBefore <= createdFrom {
             fields.refuse("created_before", en: "The end is before the beginning.", fr: "La fin est avant le début.")
         }

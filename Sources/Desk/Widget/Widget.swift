@@ -110,11 +110,13 @@ enum Widget {
     // MARK: page, name, e-mail, end
 
     struct Page: Sendable {
-        let url: String, title: String?
+        let url: String, title: String?, referrer: String?
         init?(_ fields: inout Fields) {
             guard let url = fields.url("url") else { return nil }
             self.url = url
             title = fields.text("title", max: 300)
+            // Where the visitor came from says something; one that is no address is no reason to refuse him.
+            referrer = fields.object["referrer"]?.stringValue.flatMap { $0.utf8.count <= 2000 && ($0.hasPrefix("https://") || $0.hasPrefix("http://")) && !$0.unicodeScalars.contains { $0.value <= 0x20 || $0.value == 0x7F } ? $0 : nil }
         }
         /// From a `page` field of a body.
         static func of(_ fields: inout Fields) -> Page? {
@@ -138,6 +140,7 @@ enum Widget {
         contact.pageTitle = page.title
         contact.lastSeenAt = max(contact.lastSeenAt, unit.now)
         contact = try Contacts.save(unit, contact)
+        try ContactLog.add(unit.acting(as: .contact(contact.id)), contact.id, .page, ["url": .string(page.url), "title": .of(page.title), "referrer": .of(page.referrer)])
         for id in try unit.tx.all("SELECT id FROM desk_conversation WHERE contact_id = ? AND is_current = 1 AND status <> 'resolved'", contact.id, row: { $0.text(0) }) {
             guard var it = try Conversations.load(unit.tx, id) else { continue }
             it.pageURL = page.url
@@ -173,6 +176,7 @@ enum Widget {
         contact.email = email.applied(to: contact.email)
         guard contact.name != old.name || contact.email != old.email else { return old }
         contact = try Contacts.save(unit, contact)
+        try ContactLog.changed(unit.acting(as: .contact(contact.id)), old, contact)
         if contact.name != old.name { try Contacts.showName(unit, contact) }
         try Conversations.contactChanged(unit, contact.id)
         return contact

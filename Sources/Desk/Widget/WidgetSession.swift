@@ -127,6 +127,9 @@ extension Widget {
         if let name = proved.name, !name.isEmpty { contact.name = name }
         guard contact.externalID != old.externalID || contact.email != old.email || contact.emailVerified != old.emailVerified || contact.name != old.name else { return old }
         contact = try Contacts.save(unit, contact)
+        let itself = unit.acting(as: .contact(contact.id))
+        if contact.externalID != old.externalID { try ContactLog.add(itself, contact.id, .identified, ["external_id": .of(contact.externalID)]) }
+        try ContactLog.changed(itself, old, contact)
         if contact.name != old.name { try Contacts.showName(unit, contact) }
         try Conversations.contactChanged(unit, contact.id)
         return contact

@@ -1,6 +1,7 @@
 /** What the keys, the palette and the buttons do. */
 import type { CommandId } from "../../models/desk/keys.ts";
 import { step } from "../../models/desk/lists.ts";
+import { ct } from "../../models/desk/customers-strings.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Conversation, Deeds } from "../../models/desk/types.ts";
@@ -251,6 +252,13 @@ export const commands: readonly Command[] = [
     icon: icons.settings,
     can: () => desk.permissions.peek().has("settings.read"),
     run: () => go({ at: "admin", page: "brands", item: undefined }),
+  },
+  {
+    id: "goCustomers",
+    title: () => ct().goCustomers,
+    icon: icons.users,
+    can: () => desk.permissions.peek().has("contacts.read"),
+    run: () => go({ at: "customers", tab: "people", item: undefined }),
   },
   {
     id: "help",

@@ -1,6 +1,8 @@
 /** Who the customer is: identity, the page he looks at, notes, earlier conversations. */
 import { ApiError } from "../../sdk/http.ts";
 import { ago } from "../../models/desk/times.ts";
+import { ct } from "../../models/desk/customers-strings.ts";
+import { formatRoute } from "../../models/desk/route.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Contact, Conversation } from "../../models/desk/types.ts";
@@ -10,6 +12,7 @@ import * as icons from "../../ui/icons.ts";
 import { type Child, For, Show } from "../../ui/jsx-runtime.ts";
 import { openDialog } from "../../ui/overlay.tsx";
 import { computed, effect, type Signal, signal } from "../../ui/signals.ts";
+import { AttributeFacts } from "./customers/attributes.tsx";
 import { desk, openConversation } from "./state.ts";
 import { languageName, statusName } from "./texts.ts";
 
@@ -81,7 +84,13 @@ function Details({ c, conversation }: { c: () => Contact; conversation: () => Co
         <Show when={() => c().phone}>
           {() => <Fact name={() => t().phone}>{() => <a href={`tel:${(c().phone ?? "").replace(/[^+\d]/g, "")}`}>{c().phone}</a>}</Fact>}
         </Show>
-        <Show when={() => c().company}>{() => <Fact name={() => t().company}>{() => c().company}</Fact>}</Show>
+        <Show when={() => c().company}>
+          {() => (
+            <Fact name={() => t().company}>
+              {() => <a href={formatRoute({ at: "customers", tab: "companies", item: c().company_id ?? undefined })}>{c().company}</a>}
+            </Fact>
+          )}
+        </Show>
         <Show when={() => c().location}>{() => <Fact name={() => t().place}>{() => c().location}</Fact>}</Show>
         <Fact name={() => t().language}>
           {() => languageName(conversation()?.language ?? c().language ?? "") || <span class="none">{t().unknown}</span>}
@@ -104,10 +113,13 @@ function Details({ c, conversation }: { c: () => Contact; conversation: () => Co
         </Fact>
         <Show when={() => c().external_id}>{() => <Fact name={() => t().externalId}>{() => c().external_id}</Fact>}</Show>
         <Fact name={() => t().firstSeen}>{() => new Intl.DateTimeFormat(lang(), { dateStyle: "long" }).format(c().first_seen_at)}</Fact>
-        {() => Object.entries(c().attributes).map(([name, value]) => <Fact name={() => name}>{() => String(value)}</Fact>)}
       </dl>
+      <AttributeFacts c={c} />
       <Notes c={c} />
       <History c={c} conversation={conversation} />
+      <a class="whole" href={formatRoute({ at: "customers", tab: "people", item: c().id })}>
+        {() => ct().openProfile} <Icon d={icons.right} />
+      </a>
     </div>
   );
 }

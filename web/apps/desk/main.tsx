@@ -92,6 +92,25 @@ function Admin() {
   );
 }
 
+function CustomersPart() {
+  const part = signal<typeof import("./customers/customers.tsx") | undefined>(undefined);
+  import("./customers/customers.tsx").then((m) => part.set(m), () => desk.tell(t.peek().noNetwork, true));
+  return (
+    <>
+      {() => {
+        const m = part();
+        return m ? <m.CustomersPane /> : (
+          <main class="conversation">
+            <div class="choose">
+              <Spinner label={() => t().loading} />
+            </div>
+          </main>
+        );
+      }}
+    </>
+  );
+}
+
 function Shell() {
   return (
     <div
@@ -119,7 +138,10 @@ function Shell() {
       </a>
       <Banner />
       <Rail />
-      <Show when={() => route().at === "desk"} fallback={() => <Admin />}>
+      <Show
+        when={() => route().at === "desk"}
+        fallback={() => <Show when={() => route().at === "admin"} fallback={() => <CustomersPart />}>{() => <Admin />}</Show>}
+      >
         {() => [
           <main class="work">
             <h1 class="vh">{() => `${titleOf(route())} · ${t().desk}`}</h1>
@@ -161,7 +183,7 @@ effect(() => {
   const ready = desk.phase() === "ready";
   if (ready && r.at === "desk") queueMicrotask(() => desk.show(r.view, r.open));
   // What one does not look at is not told as looked at.
-  if (ready && r.at === "admin") queueMicrotask(() => desk.show(desk.view.peek(), undefined));
+  if (ready && r.at !== "desk") queueMicrotask(() => desk.show(desk.view.peek(), undefined));
 });
 effect(() => desk.undoSeconds.set(undoSeconds()));
 effect(() => {

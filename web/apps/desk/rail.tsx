@@ -1,6 +1,7 @@
 /** The views, and who I am: the column on the left. */
 import { countOf, sameView, standing, type View, viewKey } from "../../models/desk/lists.ts";
 import { formatRoute } from "../../models/desk/route.ts";
+import { ct } from "../../models/desk/customers-strings.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import { countedUpTo } from "../../models/desk/views.ts";
@@ -118,6 +119,20 @@ export function Rail() {
         </ul>
       </div>
       <ul class="foot">
+        <Show when={() => desk.may("contacts.read")}>
+          {() => (
+            <li>
+              <a
+                href={formatRoute({ at: "customers", tab: "people", item: undefined })}
+                aria-current={() => (route().at === "customers" ? "page" : undefined)}
+                title={() => ct().customers}
+              >
+                <Icon d={icons.users} />
+                <span class="label">{() => ct().customers}</span>
+              </a>
+            </li>
+          )}
+        </Show>
         <Show when={() => desk.may("settings.read")}>
           {() => (
             <li>
@@ -214,6 +229,13 @@ export function openViews(at: HTMLElement): void {
     };
   });
   items.push("line", { text: w.peek().newView, icon: icons.plus, run: () => run("newView") });
+  if (desk.may("contacts.read")) {
+    items.push("line", {
+      text: ct.peek().customers,
+      icon: icons.users,
+      run: () => go({ at: "customers", tab: "people", item: undefined }),
+    });
+  }
   if (desk.may("settings.read")) {
     items.push("line", { text: t.peek().admin, icon: icons.settings, run: () => go({ at: "admin", page: "brands", item: undefined }) });
   }

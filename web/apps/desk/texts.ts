@@ -1,4 +1,5 @@
 /** Names of views, states and people in the language of the page. */
+import { ct } from "../../models/desk/customers-strings.ts";
 import type { View } from "../../models/desk/lists.ts";
 import type { Route } from "../../models/desk/route.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
@@ -16,7 +17,7 @@ export function viewName(v: View): string {
 }
 
 export function titleOf(route: Route): string {
-  return route.at === "admin" ? t().admin : viewName(route.view);
+  return route.at === "admin" ? t().admin : route.at === "customers" ? ct().customers : viewName(route.view);
 }
 
 export function statusName(s: Status): string {

@@ -13,6 +13,7 @@ import { For, Show } from "../../ui/jsx-runtime.ts";
 import { confirmDialog, openDialog } from "../../ui/overlay.tsx";
 import { computed, effect, onCleanup, signal } from "../../ui/signals.ts";
 import { Checks } from "./admin/fields.tsx";
+import { finished, Tests } from "./customers/filter.tsx";
 import { openPicker, type PickerItem } from "./picker.tsx";
 import { desk, goView, route } from "./state.ts";
 import { languageName, nameWithYou, statusName } from "./texts.ts";
@@ -37,7 +38,7 @@ export function openViewEditor(view?: SavedView): void {
   );
   const filter = (): ViewFilter => {
     const { name: _, shared: __, sort: ___, ...rest } = form.values();
-    return { ...rest, text: rest.text?.trim() ? rest.text.trim() : null };
+    return { ...rest, text: rest.text?.trim() ? rest.text.trim() : null, attributes: finished(rest.attributes) };
   };
   void openDialog({
     title: () => view ? w().editView : w().newView,
@@ -131,6 +132,11 @@ export function openViewEditor(view?: SavedView): void {
           set={(all) => form.set("languages", all)}
           items={() =>
             [...new Set(["fr", "en", ...desk.inboxes().flatMap((i) => i.languages)])].map((l) => ({ id: l, text: languageName(l) }))}
+        />
+        <Tests
+          now={() => form.values().attributes}
+          set={(all) => form.set("attributes", all)}
+          wrong={() => form.wrongWith("filter.attributes")}
         />
         <div class="two">
           <Field label={() => w().words} hint={() => w().wordsHint} wrong={() => form.wrongWith("filter.text")}>

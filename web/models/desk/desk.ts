@@ -12,6 +12,7 @@ import type { KeyValue } from "../../sdk/storage.ts";
 import { batch, computed, type Read, root, type Signal, signal } from "../../ui/signals.ts";
 import { DeskApi } from "./api.ts";
 import { ConversationModel } from "./conversation.ts";
+import { Customers } from "./customers.ts";
 import { fold } from "./fuzzy.ts";
 import type { Hours } from "./hours.ts";
 import { ListModel } from "./list.ts";
@@ -126,6 +127,7 @@ export class DeskModel {
   readonly searchFilter: Signal<SearchFilter> = signal<SearchFilter>({});
   readonly views = new Views(this);
   readonly selection = new Selection(this);
+  readonly customers = new Customers(this);
   readonly stream: LiveStream;
   readonly news = new Emitter<News>();
   readonly notices = new Emitter<Notice>();
@@ -210,6 +212,7 @@ export class DeskModel {
     this.#reload("views");
     this.#reload("hours");
     this.#reload("sla");
+    if (this.permissions.peek().has("contacts.read")) this.#reload("attributes");
     this.api.agents().then((all) => this.agents.set(all), (error) => this.ignorePassing(error));
     try {
       for (const d of await this.api.drafts()) {
@@ -406,6 +409,7 @@ export class DeskModel {
     const known = this.contacts.peek().get(contact.id);
     if (known && known.version > contact.version) return;
     this.contacts.update((all) => new Map(all).set(contact.id, contact));
+    this.customers.changed(contact);
     const { id, name, display_name, email, verified, online } = contact;
     for (const c of this.#server.values()) {
       if (c.contact.id === id) this.#amend(c.id, { contact: { id, name, display_name, email, verified, online } });
@@ -618,7 +622,8 @@ export class DeskModel {
       if (this.permissions.peek().has("settings.manage")) this.api.promises().then((all) => this.promises.set(all), done);
     } else if (what === "hours") {
       if (this.permissions.peek().has("settings.manage")) this.api.hours().then((all) => this.hours.set(all), done);
-    } else if (what === "tags") this.api.tagList().then((all) => this.tags.set(all), done);
+    } else if (what === "attributes" || what === "segments") void this.customers.load(what);
+    else if (what === "tags") this.api.tagList().then((all) => this.tags.set(all), done);
     else if (what === "canned") this.api.canned().then((all) => this.canned.set(all), done);
     else if (what === "teams") {
       this.api.teams().then((all) => this.teams.set(all), done);

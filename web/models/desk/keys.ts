@@ -30,6 +30,7 @@ export type CommandId =
   | "goResolved"
   | "goMentions"
   | "goAdmin"
+  | "goCustomers"
   | "takeNext"
   | "select"
   | "selectTo"
@@ -69,6 +70,7 @@ export const keymap: readonly { keys: string; command: CommandId }[] = [
   { keys: "g r", command: "goResolved" },
   { keys: "g m", command: "goMentions" },
   { keys: "g c", command: "goAdmin" },
+  { keys: "g k", command: "goCustomers" },
   { keys: "Mod+K", command: "palette" },
 ];
 

@@ -2,6 +2,7 @@
  * Which conversation stands in which list, and in what order. Pure. The order is the server's: by priority, then who waits
  * longest, then those who wait for nothing, newest first; lists that are not a queue: newest activity first.
  */
+import { isAsked } from "./views.ts";
 import type { Conversation, Counts, Priority, SavedView, ViewFilter } from "./types.ts";
 
 export type StandingView = "mine" | "unassigned" | "all" | "at_risk" | "pending" | "snoozed" | "resolved" | "mentions";
@@ -58,7 +59,7 @@ export function fits(f: ViewFilter, c: Conversation, me: string, now: number): b
     among(f.languages, c.language) && (f.assignees.length === 0 || whose) && (f.tags.length === 0 || tagged) &&
     (f.waiting_minutes === null || (c.waiting_since !== null && c.waiting_since <= now - f.waiting_minutes * 60_000)) &&
     (f.created_from === null || c.created_at >= f.created_from) && (f.created_before === null || c.created_at < f.created_before);
-  return yes && f.text !== null ? undefined : yes;
+  return yes && isAsked(f) ? undefined : yes;
 }
 
 /** Undefined: only the server knows (search, mentions that were read, words of a saved view). */

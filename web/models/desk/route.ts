@@ -1,4 +1,4 @@
-/** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/team/tm_1`, `#/view/vw_1/cv_1`, `#/search/lamp/cv_1`, `#/admin/brands`. Pure. */
+/** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/team/tm_1`, `#/view/vw_1/cv_1`, `#/search/lamp/cv_1`, `#/customers/ct_1`, `#/companies/co_1`, `#/admin/brands`. Pure. */
 import { standing, type StandingView, type View } from "./lists.ts";
 
 export type AdminPage =
@@ -11,6 +11,7 @@ export type AdminPage =
   | "roles"
   | "canned"
   | "tags"
+  | "attributes"
   | "tokens"
   | "webhooks"
   | "audit";
@@ -24,6 +25,7 @@ export const adminPages: readonly AdminPage[] = [
   "roles",
   "canned",
   "tags",
+  "attributes",
   "tokens",
   "webhooks",
   "audit",
@@ -31,6 +33,7 @@ export const adminPages: readonly AdminPage[] = [
 
 export type Route =
   | { at: "desk"; view: View; open: string | undefined }
+  | { at: "customers"; tab: "people" | "companies"; item: string | undefined }
   | { at: "admin"; page: AdminPage; item: string | undefined };
 
 export function parseRoute(hash: string): Route {
@@ -40,6 +43,8 @@ export function parseRoute(hash: string): Route {
     const page = adminPages.find((p) => p === second) ?? "brands";
     return { at: "admin", page, item: third || undefined };
   }
+  if (first === "customers") return { at: "customers", tab: "people", item: second || undefined };
+  if (first === "companies") return { at: "customers", tab: "companies", item: second || undefined };
   if (first === "inbox" && second) return { at: "desk", view: { kind: "inbox", inbox: second }, open: third || undefined };
   if (first === "team" && second) return { at: "desk", view: { kind: "team", team: second }, open: third || undefined };
   if (first === "view" && second) return { at: "desk", view: { kind: "saved", id: second }, open: third || undefined };
@@ -51,6 +56,7 @@ export function parseRoute(hash: string): Route {
 export function formatRoute(route: Route): string {
   const tail = (id: string | undefined) => id === undefined ? "" : `/${encodeURIComponent(id)}`;
   if (route.at === "admin") return `#/admin/${route.page}${tail(route.item)}`;
+  if (route.at === "customers") return `#/${route.tab === "people" ? "customers" : "companies"}${tail(route.item)}`;
   const v = route.view;
   const head = v.kind === "inbox"
     ? `#/inbox/${encodeURIComponent(v.inbox)}`

@@ -1,5 +1,6 @@
 /** What the desk API says, typed. Names and shapes are the server's own (its OpenAPI document). */
 import type { Lang } from "../../ui/i18n.ts";
+import type { AttributeTest } from "./customers.ts";
 
 export type Availability = "online" | "away" | "away_reassigning" | "offline";
 /** One of the built-in ones, or the id of a role that was made here. */
@@ -128,6 +129,10 @@ export interface Contact extends ContactRef {
   email_verified: boolean;
   phone: string | null;
   company: string | null;
+  company_id: string | null;
+  brand_id: string;
+  /** The contact that this one was found to be. */
+  merged_into: string | null;
   location: string | null;
   language: string | null;
   external_id: string | null;
@@ -344,6 +349,8 @@ export interface ViewFilter {
   waiting_minutes: number | null;
   created_from: number | null;
   created_before: number | null;
+  companies: string[];
+  attributes: AttributeTest[];
 }
 
 export interface SavedView {

@@ -21,7 +21,14 @@ export const emptyFilter: ViewFilter = {
   waiting_minutes: null,
   created_from: null,
   created_before: null,
+  companies: [],
+  attributes: [],
 };
+
+/** What is asked of words, or of the customer, only the server can answer. */
+export function isAsked(f: ViewFilter): boolean {
+  return f.text !== null || f.companies.length > 0 || f.attributes.length > 0;
+}
 
 export class Views {
   readonly all: Signal<readonly SavedView[]> = signal<readonly SavedView[]>([]);
@@ -87,8 +94,8 @@ export class Views {
       this.#timer = undefined;
       if (this.desk.phase.peek() !== "ready" || this.all.peek().length === 0) return;
       this.desk.api.viewCounts().then((counts) => this.counts.set(counts), (error) => this.desk.ignorePassing(error));
-      // Whether words fit only the server knows.
-      this.desk.outdate((v) => v.kind === "saved" && (this.all.peek().find((s) => s.id === v.id)?.filter.text ?? null) !== null);
+      const asked = new Set(this.all.peek().filter((s) => isAsked(s.filter)).map((s) => s.id));
+      this.desk.outdate((v) => v.kind === "saved" && asked.has(v.id));
     }, ms);
   }
 }

@@ -1,5 +1,6 @@
 /** Administration: a page for each thing, its list, and the form of one. */
 import { at } from "../../../models/desk/admin-strings.ts";
+import { ct } from "../../../models/desk/customers-strings.ts";
 import { gt } from "../../../models/desk/governing-strings.ts";
 import { type AdminPage, adminPages, formatRoute } from "../../../models/desk/route.ts";
 import { rt } from "../../../models/desk/routing-strings.ts";
@@ -11,6 +12,7 @@ import { computed, effect } from "../../../ui/signals.ts";
 import { desk, go, route } from "../state.ts";
 import { AuditPage } from "./audit.tsx";
 import { AgentForm } from "./agents.tsx";
+import { AttributeForm } from "./attributes.tsx";
 import { BrandForm } from "./brands.tsx";
 import { CannedForm } from "./canned.tsx";
 import { HoursForm, openText } from "./hours.tsx";
@@ -32,6 +34,7 @@ const needs: Record<AdminPage, string> = {
   sla: "settings.manage",
   canned: "canned.use",
   tags: "tags.manage",
+  attributes: "settings.manage",
   tokens: "tokens.manage",
   webhooks: "webhooks.manage",
   audit: "audit.read",
@@ -46,6 +49,7 @@ const pageIcons: Record<AdminPage, string> = {
   sla: icons.alert,
   canned: icons.bolt,
   tags: icons.tag,
+  attributes: icons.edit,
   tokens: icons.pin,
   webhooks: icons.external,
   audit: icons.list,
@@ -126,6 +130,7 @@ export function AdminPane() {
 
 function pageName(page: AdminPage): string {
   if (page === "teams" || page === "hours" || page === "sla") return rt()[page];
+  if (page === "attributes") return ct().attributesAdmin;
   return page === "tokens" || page === "audit" || page === "webhooks" ? gt()[page] : at()[page];
 }
 
@@ -177,6 +182,13 @@ function entriesOf(page: AdminPage): Entry[] {
         sub: c.title || c.body,
         mark: c.scope === "personal" ? <Icon d={icons.user} /> : <Icon d={icons.users} />,
       }));
+    case "attributes":
+      return desk.customers.attributes().map((a) => ({
+        id: a.key,
+        name: a.name,
+        sub: ct().kindName(a.kind),
+        mark: <Icon d={icons.edit} />,
+      }));
     case "webhooks":
       return desk.webhooks().map((h) => ({
         id: h.id,
@@ -204,6 +216,7 @@ const newNames: Record<MasterPage, () => string> = {
   hours: () => rt().newHours,
   sla: () => rt().newSLA,
   canned: () => at().newCanned,
+  attributes: () => ct().newAttribute,
   webhooks: () => gt().newWebhook,
 };
 
@@ -219,6 +232,7 @@ function Master({ page, item }: { page: MasterPage; item: () => string | undefin
     if (page === "hours") return <HoursForm id={id} />;
     if (page === "teams") return <TeamForm id={id} />;
     if (page === "roles") return <RoleForm id={id} />;
+    if (page === "attributes") return <AttributeForm id={id} />;
     if (page === "webhooks") return <WebhookForm id={id} />;
     return <CannedForm id={id} />;
   };
