@@ -325,6 +325,7 @@ DESK_LEAST = {
     "POST /teams": "admin", "PATCH /teams/{id}": "admin", "DELETE /teams/{id}": "admin",
     "POST /sla-policies": "admin", "PATCH /sla-policies/{id}": "admin", "DELETE /sla-policies/{id}": "admin",
     "POST /hours": "admin", "PATCH /hours/{id}": "admin", "DELETE /hours/{id}": "admin",
+    **{name: "supervisor" for name in ("PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merge", "POST /contacts/{id}/merges/{merge}/undo")},
     "PUT /attributes/{id}": "admin", "DELETE /attributes/{id}": "admin",
     "PUT /tags/{name}": "supervisor", "DELETE /tags/{name}": "supervisor",
     **{name: "admin" for name in (
@@ -399,7 +400,7 @@ def test_conversations_of_other_inboxes(shop):
         if not route["path"].startswith(DESK + "/conversations/{id}"):
             continue
         path = route["path"].replace("{id}", conversation).replace("{note}", "x")
-        bodies = {"messages": {"key": "k", "body": "x"}, "notes": {"key": "k", "body": "x"}, "status": {"status": "resolved"},
+        bodies = {"spam": {"spam": True}, "messages": {"key": "k", "body": "x"}, "notes": {"key": "k", "body": "x"}, "status": {"status": "resolved"},
                   "priority": {"priority": "high"}, "tags": {"tags": []}, "language": {"language": "fr"}, "draft": {"mode": "reply"}, "later": {"key": "k", "body": "x", "delay_ms": 5000}, "team": {"team": None}, "skills": {"skills": ["vip"]}, "read": {"up_to": "1"}, "typing": {"typing": True}, "assign": {"agent": None}}
         body = bodies.get(path.rsplit("/", 1)[-1], {}) if route["method"] in ("POST", "PUT") else None
         answer = outside.request(route["method"], path, body)

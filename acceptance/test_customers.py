@@ -180,6 +180,129 @@ def test_a_segment(shop, people):
     expect(page.locator(".customers .items .name")).to_have_count(3)
 
 
+def test_two_who_are_one_and_two_again(shop, people):
+    made = fill(shop)
+    twin = shop.visitor("Julie Martin", "julie@quais.example")
+    twin.write("Bonjour, c’est encore moi, depuis mon téléphone")
+    julie, other = made["Julie Martin"].contact["id"], twin.contact["id"]
+    desk = console(people, shop)
+    page = desk.page
+    page.goto(f"{shop.server.base}/desk#/customers/{julie}")
+    hint = page.locator(".maybe-same")
+    expect(hint).to_contain_text("même e-mail julie@quais.example (non prouvé)")
+    expect(hint).to_contain_text("même nom")
+    hint.get_by_role("button", name="Comparer").click()
+    dialog = page.get_by_role("dialog", name="Est-ce une seule personne ?")
+    expect(dialog).to_contain_text("Rien ici n’est prouvé")
+    accessible(page)
+    shot(page, "customers-merge")
+    dialog.get_by_role("button", name="Fusionner").click()
+    expect(desk.toast("Julie Martin n’est plus qu’un seul client.")).to_be_visible()
+    expect(page.locator(".event.is-merged")).to_contain_text("Anna a fusionné Julie Martin avec ce client.")
+    expect(page.locator(".event.is-conversation")).to_have_count(2)
+    expect(page.locator(".customers .items .name")).to_have_count(3)
+    assert shop.anna.desk("GET", f"/contacts/{other}")["id"] == julie
+    # the customer's own rooms are as they were
+    assert twin.texts() == ["Bonjour, c’est encore moi, depuis mon téléphone"]
+    page.locator(".event.is-merged").get_by_role("button", name="Annuler la fusion").click()
+    page.get_by_role("dialog").get_by_role("button", name="Annuler la fusion").click()
+    expect(page.locator(".event.is-conversation")).to_have_count(1)
+    expect(page.locator(".customers .items .name")).to_have_count(4)
+    # not the same after all: it is not suggested again
+    page.locator(".maybe-same").get_by_role("button", name="Ce n’est pas elle").click()
+    expect(page.locator(".maybe-same")).to_have_count(0)
+    page.reload()
+    expect(page.locator(".profile .event").first).to_be_visible()
+    expect(page.locator(".maybe-same")).to_have_count(0)
+    # found by hand, and undone by the toast
+    page.get_by_role("button", name="Autres actions").first.click()
+    page.get_by_role("menuitem", name="Fusionner avec un autre client").click()
+    page.get_by_label("Trouver l’autre").fill("paul")
+    page.locator(".pick-one", has_text="Paul Durand").click()
+    page.get_by_role("dialog").get_by_role("button", name="Fusionner").click()
+    desk.toast("n’est plus qu’un seul client").get_by_role("button", name="Annuler").click()
+    expect(page.locator(".event.is-unmerged").first).to_be_visible()
+    assert shop.anna.desk("GET", f"/contacts/{made['Paul Durand'].contact['id']}")["name"] == "Paul Durand"
+    # an agent may not
+    karim = console(people, shop, "karim")
+    karim.page.goto(f"{shop.server.base}/desk#/customers/{julie}")
+    expect(karim.page.locator(".profile h2")).to_have_text("Julie Martin")
+    expect(karim.page.locator(".maybe-same")).to_have_count(0)
+
+
+def test_spam_and_blocks(shop, people):
+    rude, polite = shop.visitor("Max Troll", "max@example.org"), shop.visitor("Julie Martin", "julie@example.org")
+    rude.write("ACHETEZ MAINTENANT")
+    polite.write("Bonjour")
+    desk = console(people, shop)
+    page = desk.page
+    desk.view("unassigned")
+    expect(page.locator(".row")).to_have_count(2)
+    desk.open("Max Troll")
+    page.keyboard.press("Escape")
+    desk.row("Max Troll").click()
+    page.locator(".timeline").focus()
+    page.keyboard.press("!")
+    expect(desk.toast("Placée dans les indésirables.")).to_be_visible()
+    expect(page.locator(".row .name")).to_have_text(["Julie Martin"])
+    expect(page.locator(".spam-note")).to_be_visible()
+    expect(page.locator(".write textarea")).to_have_count(0)
+    accessible(page)
+    shot(page, "customers-spam")
+    # what he writes bothers nobody
+    rude.write("ACHETEZ !")
+    desk.view("spam")
+    expect(page.locator(".row .name")).to_have_text(["Max Troll"])
+    expect(page.locator(".rail a[data-view=unassigned] .badge")).to_have_text("1")
+    desk.open("Max Troll")
+    expect(desk.bubble("ACHETEZ !")).to_be_visible()
+    page.locator(".spam-note").get_by_role("button", name="N’est pas indésirable").click()
+    expect(page.locator(".rail a[data-view=unassigned] .badge")).to_have_text("2")
+    expect(page.locator(".write textarea")).to_be_visible()
+    # blocked: all that he has open goes, and comes back
+    page.get_by_role("button", name="Autres actions").first.click()
+    page.get_by_role("menuitem", name="Bloquer ce client").click()
+    page.get_by_role("dialog").get_by_role("button", name="Bloquer ce client").click()
+    expect(desk.toast("Max Troll est bloqué.")).to_be_visible()
+    expect(page.locator("aside.customer .identity.blocked")).to_have_text("Bloqué")
+    expect(page.locator(".rail a[data-view=unassigned] .badge")).to_have_text("1")
+    assert rude.texts() == ["ACHETEZ MAINTENANT", "ACHETEZ !"]
+    rude.write("Vous m’ignorez ?")
+    page.wait_for_timeout(300)
+    expect(page.locator(".rail a[data-view=unassigned] .badge")).to_have_text("1")
+    desk.toast("Max Troll est bloqué.").get_by_role("button", name="Annuler").click()
+    expect(page.locator(".rail a[data-view=unassigned] .badge")).to_have_text("2")
+    expect(page.locator("aside.customer .identity.blocked")).to_have_count(0)
+
+
+def test_consents(shop, people):
+    visitor = shop.visitor("Julie Martin", "julie@example.org")
+    visitor.write("Bonjour")
+    desk = console(people, shop)
+    page = desk.page
+    page.goto(f"{shop.server.base}/desk#/customers/{visitor.contact['id']}")
+    consents = page.locator(".consents")
+    expect(consents).to_contain_text("Rien de noté.")
+    consents.get_by_role("button", name="Noter un consentement").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Enregistrer").click()
+    expect(dialog.locator(".wrong").first).to_have_text("Ce champ est obligatoire.")
+    people.forgive("400")
+    dialog.get_by_label("À quel sujet").fill("Lettre d’information")
+    dialog.get_by_label("Où cela a été dit").fill("dans le chat")
+    dialog.get_by_label("En quels termes").fill("Oui, envoyez-la-moi.")
+    dialog.get_by_role("button", name="Enregistrer").click()
+    expect(consents.locator(".value")).to_have_text("lettre d’information · E-mail · Donné")
+    consents.get_by_role("button", name="Retirer").click()
+    dialog.get_by_label("Où cela a été dit").fill("au téléphone")
+    accessible(page)
+    shot(page, "customers-consent")
+    dialog.get_by_role("button", name="Enregistrer").click()
+    expect(consents.locator(".value")).to_have_text("lettre d’information · E-mail · Retiré")
+    expect(page.locator(".event.is-consent")).to_have_count(2)
+    assert [row["state"] for row in shop.anna.desk("GET", f"/contacts/{visitor.contact['id']}/consents")["history"]] == ["withdrawn", "given"]
+
+
 @pytest.mark.parametrize("lang,dark", LOOKS)
 def test_the_looks_of_customers(shop, people, lang, dark):
     made = fill(shop, lang)

@@ -22,10 +22,10 @@ from test_authorisation import DESK, DESK_OPEN, WIDGET, all_routes, say
 _numbers = itertools.count(1)
 
 AGENT = {"conversations.read", "conversations.write", "contacts.read", "contacts.write", "canned.use"}
-SUPERVISOR = AGENT | {"conversations.all", "conversations.assign", "agents.availability", "canned.team", "views.team", "tags.manage", "notes.moderate"}
+SUPERVISOR = AGENT | {"conversations.all", "conversations.assign", "contacts.merge", "agents.availability", "canned.team", "views.team", "tags.manage", "notes.moderate"}
 ALWAYS = {"desk.use", "agents.read", "settings.read"}
 IMPLIED = {"conversations.read": {"contacts.read"}, "conversations.write": {"conversations.read"}, "conversations.all": {"conversations.read"},
-           "notes.moderate": {"conversations.read"}, "conversations.assign": {"conversations.write"}, "contacts.write": {"contacts.read"},
+           "notes.moderate": {"conversations.read"}, "conversations.assign": {"conversations.write"}, "contacts.write": {"contacts.read"}, "contacts.merge": {"contacts.write"},
            "canned.team": {"canned.use"}, "views.team": {"conversations.read"}, "agents.manage": {"agents.availability"}}
 
 # Which permission a route asks for.
@@ -39,6 +39,9 @@ NEEDS = {
     **{name: "contacts.write" for name in (
         "PUT /contacts/{id}/attributes/{key}", "POST /contacts/{id}/notes", "DELETE /contacts/{id}/notes/{note}", "POST /contacts/{id}/addresses", "DELETE /contacts/{id}/addresses/{address}",
         "PUT /contacts/{id}/addresses/{address}/main", "POST /companies", "PATCH /companies/{id}", "DELETE /companies/{id}")},
+    "PUT /conversations/{id}/spam": "conversations.write", "PUT /contacts/{id}/blocked": "contacts.write", "GET /contacts/{id}/consents": "contacts.read", "POST /contacts/{id}/consents": "contacts.write",
+    "GET /contacts/{id}/duplicates": "contacts.read", "GET /contacts/{id}/merges": "contacts.read",
+    **{name: "contacts.merge" for name in ("PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merge", "POST /contacts/{id}/merges/{merge}/undo")},
     "PUT /attributes/{id}": "settings.manage", "DELETE /attributes/{id}": "settings.manage",
     "GET /conversations": "conversations.read", "GET /conversations/{id}": "conversations.read", "GET /conversations/{id}/timeline": "conversations.read",
     **{f"POST /conversations/{{id}}/{what}": "conversations.write" for what in ("take", "assign", "messages", "typing", "notes")},
@@ -74,7 +77,7 @@ WHOLE = {"PUT /attributes/{id}", "DELETE /attributes/{id}", "POST /sla-policies"
 # Of one's own brand, but of people who may more than whoever has this permission alone.
 # Everybody's, to look at.
 SHARED = {"GET /hours/{id}"}
-MORE = {"PATCH /segments/{id}", "PUT /contacts/{id}/addresses/{address}/main", "PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
+MORE = {"PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merges/{merge}/undo", "PATCH /segments/{id}", "PUT /contacts/{id}/addresses/{address}/main", "PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
 
 
 def whole(permissions: set[str]) -> set[str]:
@@ -158,6 +161,7 @@ PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4
 BODY = {
     "take": {"force": True}, "assign": {"agent": None}, "status": {"status": "pending"}, "priority": {"priority": "high"}, "language": {"language": "fr"}, "read": {"up_to": "1"},
     "viewing": {"viewing": False}, "typing": {"typing": False}, "preview": {"body": "x"}, "availability": {"availability": "offline"},
+    "spam": {"spam": False}, "blocked": {"blocked": False}, "consents": {"channel": "email", "purpose": "news", "state": "given", "source": "chat"},
     "team": {"team": None}, "skills": {"skills": []}, "draft": {"reply": "x", "note": "", "mode": "reply", "device": "d"},
 }
 
@@ -175,6 +179,8 @@ def body_of(short: str, side: dict[str, str]) -> dict | None:
         return {"key": str(uuid.uuid4()), "body": "x"}
     if short == "POST /contacts/find":
         return {"filter": {}}
+    if last == "merge":
+        return {"other": "x"}
     if short == "POST /companies":
         return {"name": f"Company {next(_numbers)}", "brand_id": side["brands"]}
     if last == "addresses":

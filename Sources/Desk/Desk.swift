@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations + CustomerSchema.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations + CustomerSchema.migrations + ContactMerge.migrations + Spam.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -57,6 +57,7 @@ package struct Desk: Sendable {
             try tx.each("SELECT room_id, id, inbox_id, contact_id FROM desk_conversation") { row in
                 live.learn(room: row.text(0), DeskLive.Place(conversation: row.text(1), inbox: row.text(2), contact: row.text(3)))
             }
+            try tx.each("SELECT id FROM desk_contact WHERE blocked_at IS NOT NULL") { live.setBlocked($0.text(0), true) }
             for agent in try Agents.all(tx) {
                 live.learn(agent: agent.id, name: agent.publicName, picture: Pictures.path(agent.picture))
                 // Whoever was there before the restart has a minute to come back.

@@ -8,7 +8,7 @@ import Store
 /// without being told to (`DeskCall.write`); entries are only ever added, and go by age alone (`audit_retention`); secrets are not in them.
 enum Audit {
     /// What was done by routes that ask for one of these is kept.
-    static let administrative: Set<Permission> = [.agentsAvailability, .agentsManage, .settingsManage, .rolesManage, .tokensManage, .tagsManage, .cannedTeam, .viewsTeam, .auditRead, .webhooksManage]
+    static let administrative: Set<Permission> = [.agentsAvailability, .agentsManage, .settingsManage, .rolesManage, .tokensManage, .tagsManage, .contactsMerge, .cannedTeam, .viewsTeam, .auditRead, .webhooksManage]
     /// One entry an hour for the same reader and conversation.
     static let readEvery: Int64 = 3_600_000
     static let exported = 100_000
@@ -142,6 +142,7 @@ enum Audit {
         "webhooks": Phrase(en: "Webhook", fr: "Webhook"), "secret": Phrase(en: "secret", fr: "secret"), "test": Phrase(en: "test", fr: "essai"), "active": Phrase(en: "switched off by itself", fr: "désactivation automatique"), "deliveries": Phrase(en: "delivery", fr: "envoi"), "replay": Phrase(en: "replay", fr: "renvoi"),
         "retention": Phrase(en: "Retention", fr: "Conservation"), "hours": Phrase(en: "Business hours", fr: "Horaires"), "sla-policies": Phrase(en: "Promise", fr: "Engagement"), "macros": Phrase(en: "Macro", fr: "Macro"),
         "attributes": Phrase(en: "Attribute", fr: "Attribut"), "contacts": Phrase(en: "Customer", fr: "Client"), "companies": Phrase(en: "Company", fr: "Entreprise"), "segments": Phrase(en: "Segment", fr: "Segment"),
+        "merge": Phrase(en: "merge", fr: "fusion"), "merges": Phrase(en: "merge", fr: "fusion"), "undo": Phrase(en: "taken back", fr: "annulation"), "duplicates": Phrase(en: "suggestion", fr: "suggestion"), "dismissed": Phrase(en: "dismissed", fr: "rejet"),
         "rules": Phrase(en: "Rule", fr: "Règle"), "automations": Phrase(en: "Automation", fr: "Automatisation"), "holidays": Phrase(en: "Holidays", fr: "Jours fériés"),
     ]
 }

@@ -18,7 +18,7 @@ package struct Role: Sendable, Hashable {
     package func may(_ permission: Permission) -> Bool { permissions.contains(permission) }
 
     package static let agent = Role("agent", [.conversationsWrite, .contactsWrite, .cannedUse])
-    package static let supervisor = Role("supervisor", Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .agentsAvailability, .cannedTeam, .viewsTeam, .tagsManage, .notesModerate]))
+    package static let supervisor = Role("supervisor", Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .contactsMerge, .agentsAvailability, .cannedTeam, .viewsTeam, .tagsManage, .notesModerate]))
     package static let admin = Role("admin", Set(Permission.allCases))
     package static let owner = Role("owner", Set(Permission.allCases))
     package static let builtIn = [owner, admin, supervisor, agent]
@@ -35,6 +35,8 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case conversationsAssign = "conversations.assign"
     case contactsRead = "contacts.read"
     case contactsWrite = "contacts.write"
+    /// Say that two contacts are one person, and take that back.
+    case contactsMerge = "contacts.merge"
     case agentsRead = "agents.read"
     case agentsAvailability = "agents.availability"
     case agentsManage = "agents.manage"
@@ -59,6 +61,7 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
         case .conversationsWrite, .conversationsAll, .notesModerate: [.conversationsRead]
         case .conversationsAssign: [.conversationsWrite]
         case .contactsWrite: [.contactsRead]
+        case .contactsMerge: [.contactsWrite]
         case .cannedTeam: [.cannedUse]
         case .viewsTeam: [.conversationsRead]
         case .agentsManage: [.agentsAvailability]

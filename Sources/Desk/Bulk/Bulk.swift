@@ -105,12 +105,15 @@ enum Bulk {
         }
         var json: JSONObject {
             ["assignee": .of(row.assignee), "status": .string(row.status.rawValue), "waiting_since": .of(row.state.waitingSince), "snoozed_until": .of(row.state.snoozedUntil),
-             "resolved_at": .of(row.state.resolvedAt), "priority": .string(row.priority.rawValue), "tags": .of(tags)]
+             "resolved_at": .of(row.state.resolvedAt), "priority": .string(row.priority.rawValue), "tags": .of(tags), "spam": .of(row.spam)]
         }
         static func restore(_ unit: Unit, _ conversation: Conversation, _ before: JSONObject, by me: Agent) throws {
             var it = conversation
+            let wasSpam = before["spam"]?.stringValue != nil
+            if wasSpam != (it.spam != nil) { it = wasSpam ? try Spam.mark(unit, it, why: "marked") : try Spam.unmark(unit, it) }
             it = try Conversations.setTags(unit, it, before["tags"]?.arrayValue?.compactMap(\.stringValue) ?? [])
             if let priority = before["priority"]?.stringValue.flatMap(Conversation.Priority.init(rawValue:)) { it = try Conversations.setPriority(unit, it, priority) }
+            if wasSpam { return }
             // A snooze that is over by now has ended.
             let until = before["snoozed_until"]?.intValue.flatMap { $0 > unit.now ? $0 : nil }
             var status = before["status"]?.stringValue.flatMap(ConversationStatus.init(rawValue:)) ?? .open

@@ -8,6 +8,7 @@ struct Deeds: Sendable, Hashable {
     var assign = Assignment.keep
     var status: ConversationStatus?, until: Int64?
     var priority: Conversation.Priority?
+    var spam: Bool?
     var addTags: [String] = [], removeTags: [String] = []
 
     enum Assignment: Sendable, Hashable { case keep, to(String?) }
@@ -22,6 +23,7 @@ struct Deeds: Sendable, Hashable {
         status = fields.choice("status")
         until = fields.int("until", 0...Int64.max)
         priority = fields.choice("priority")
+        spam = fields.bool("spam")
         addTags = (fields.strings("add_tags", max: 20, each: Tags.longest) ?? []).map(Tags.normalised)
         removeTags = (fields.strings("remove_tags", max: 20, each: Tags.longest) ?? []).map(Tags.normalised)
         if status == .snoozed, until == nil, fields.errors.isEmpty { fields.refuse("until", en: "Say until when to snooze.", fr: "Indiquez jusqu’à quand mettre en veille.") }
@@ -30,6 +32,7 @@ struct Deeds: Sendable, Hashable {
     /// The routing that may follow is the caller's: once, when all is done.
     func apply(_ unit: Unit, _ conversation: Conversation, by me: Agent) throws -> Conversation {
         var it = conversation
+        if let spam { it = spam ? try Spam.mark(unit, it, why: "marked") : try Spam.unmark(unit, it) }
         if !addTags.isEmpty || !removeTags.isEmpty {
             let now = try unit.tx.all("SELECT tag FROM desk_conversation_tag WHERE conversation_id = ?", it.id) { $0.text(0) }
             let next = Set(now).subtracting(removeTags).union(addTags).sorted()

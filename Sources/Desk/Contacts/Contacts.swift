@@ -25,6 +25,8 @@ struct Contact: Sendable, Hashable {
     var companyID: String? = nil
     /// The contact that this one was found to be: it is hidden, and whoever asks for it gets that one.
     var mergedInto: String? = nil
+    /// What he writes bothers nobody since then.
+    var blockedAt: Int64? = nil
 
     func displayName(_ language: String) -> String { name ?? email ?? (language == "fr" ? "Visiteur \(number)" : "Visitor \(number)") }
     var page: JSON { pageURL.map { ["url": .string($0), "title": .of(pageTitle)] } ?? .null }
@@ -83,13 +85,13 @@ enum Contacts {
 
     private static let columns = """
         id, brand_id, number, name, email, email_verified, phone, company, location, language, external_id, notes, attributes, picture, page_url, page_title,
-        first_seen_at, last_seen_at, version, company_id, merged_into
+        first_seen_at, last_seen_at, version, company_id, merged_into, blocked_at
         """
     private static func contact(_ row: Row) -> Contact {
         Contact(id: row.text(0), brandID: row.text(1), number: row.int(2), name: row.textOrNil(3), email: row.textOrNil(4), emailVerified: row.bool(5),
                 phone: row.textOrNil(6), company: row.textOrNil(7), location: row.textOrNil(8), language: row.textOrNil(9), externalID: row.textOrNil(10),
                 notes: row.text(11), attributes: JSONObject(column: row.text(12)), picture: row.textOrNil(13), pageURL: row.textOrNil(14), pageTitle: row.textOrNil(15),
-                firstSeenAt: row.int(16), lastSeenAt: row.int(17), version: row.int(18), companyID: row.textOrNil(19), mergedInto: row.textOrNil(20))
+                firstSeenAt: row.int(16), lastSeenAt: row.int(17), version: row.int(18), companyID: row.textOrNil(19), mergedInto: row.textOrNil(20), blockedAt: row.intOrNil(21))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Contact? { try tx.first("SELECT \(columns) FROM desk_contact WHERE id = ?", id, row: contact) }
     static func find(_ tx: ReadTx, brand: String, externalID: String) throws -> Contact? {
@@ -97,6 +99,10 @@ enum Contacts {
     }
     static func id(_ tx: ReadTx, ofUser user: String) throws -> String? {
         try tx.first("SELECT contact_id FROM desk_contact_user WHERE user_id = ?", user) { $0.text(0) }
+    }
+    /// Who has written as this contact from the beginning, not as one that was merged into it.
+    static func ownUsers(_ tx: ReadTx, of contact: String) throws -> [UserID] {
+        try tx.all("SELECT user_id FROM desk_contact_user WHERE COALESCE(origin, contact_id) = ? AND (contact_id = ? OR origin = ?) ORDER BY user_id", contact, contact, contact) { UserID(trusted: $0.text(0)) }
     }
     static func users(_ tx: ReadTx, of contact: String) throws -> [UserID] {
         try tx.all("SELECT user_id FROM desk_contact_user WHERE contact_id = ? ORDER BY user_id", contact) { UserID(trusted: $0.text(0)) }

@@ -206,7 +206,7 @@ extension Conversations {
 
     // MARK: lists
 
-    enum View: String, Sendable, CaseIterable { case mine, unassigned, all, pending, snoozed, resolved, mentions, any, atRisk = "at_risk" }
+    enum View: String, Sendable, CaseIterable { case mine, unassigned, all, pending, snoozed, resolved, mentions, any, atRisk = "at_risk", spam }
     enum Sort: String, Sendable, CaseIterable { case waiting, newest, oldest }
 
     private static let list: DeskRoute.Handler = { call in
@@ -227,7 +227,9 @@ extension Conversations {
         case .mine: filter.add("c.status = 'open' AND c.assignee_id = ?", call.me.id)
         case .unassigned: filter.add("c.status = 'open' AND c.assignee_id IS NULL")
         case .all: filter.add("c.status = 'open'")
-        case .pending, .snoozed, .resolved: filter.add("c.status = ?", view.rawValue)
+        case .pending, .snoozed: filter.add("c.status = ?", view.rawValue)
+        case .resolved: filter.add("c.status = 'resolved' AND c.spam IS NULL")
+        case .spam: filter.add("c.spam IS NOT NULL")
         case .mentions: filter.add("EXISTS (SELECT 1 FROM desk_mention m WHERE m.conversation_id = c.id AND m.agent_id = ?)", call.me.id)
         case .atRisk: filter.add("c.sla_state IN ('warning', 'breached')")
         case .any: break

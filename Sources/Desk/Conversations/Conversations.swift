@@ -15,6 +15,9 @@ enum Conversations {
         if let current = try current(unit.tx, contact: contact.id, inbox: inbox.id) {
             let isRecent = current.status != .resolved || current.activityAt + inbox.reopenDays * 86_400_000 > unit.now
             if isRecent, try unit.c.ports.timelines.membership(unit.tx, room: current.room, user: user) == "join" { return (current, false) }
+            // Of a contact that several were merged into, each goes on in his own.
+            if let own = try own(unit, contact: contact.id, inbox: inbox.id, user: user, besides: current.id),
+               own.status != .resolved || own.activityAt + inbox.reopenDays * 86_400_000 > unit.now { return (own, false) }
             try unit.tx.run("UPDATE desk_conversation SET is_current = 0 WHERE id = ?", current.id)
         }
         let (c, rooms, bot) = (unit.c, unit.c.ports.rooms, Desk.bot(unit.c))
@@ -40,6 +43,15 @@ enum Conversations {
     }
     static func current(_ tx: ReadTx, contact: String, inbox: String) throws -> Conversation? {
         try tx.first("SELECT \(columns) FROM desk_conversation WHERE contact_id = ? AND inbox_id = ? AND is_current = 1", contact, inbox, row: conversation)
+    }
+
+    /// The newest conversation in which this very user is, of a contact that others were merged into; nil for anyone else.
+    static func own(_ unit: Unit, contact: String, inbox: String, user: UserID, besides: String) throws -> Conversation? {
+        guard try unit.tx.exists("SELECT 1 FROM desk_contact_merge WHERE kept = ? AND undone_at IS NULL", contact) else { return nil }
+        for id in try unit.tx.all("SELECT id FROM desk_conversation WHERE contact_id = ? AND inbox_id = ? AND id <> ? ORDER BY number DESC LIMIT 50", contact, inbox, besides, row: { $0.text(0) }) {
+            if let it = try load(unit.tx, id), try unit.c.ports.timelines.membership(unit.tx, room: it.room, user: user) == "join" { return it }
+        }
+        return nil
     }
 
     // MARK: assignment
@@ -129,7 +141,9 @@ enum Conversations {
 
     // MARK: changes by agents
 
-    static func setStatus(_ unit: Unit, _ conversation: Conversation, _ status: ConversationStatus, until: Int64?) throws -> Conversation {
+    static func setStatus(_ unit: Unit, _ given: Conversation, _ status: ConversationStatus, until: Int64?) throws -> Conversation {
+        // Whoever works with spam says that it is none.
+        let conversation = status == .resolved ? given : try Spam.unmark(unit, given)
         let text: SystemText = switch status {
         case .open: .opened
         case .pending: .pending
@@ -156,7 +170,7 @@ enum Conversations {
         return it
     }
     /// Agents' own Matrix apps do not fill up with finished conversations.
-    private static func everyoneLeaves(_ unit: Unit, _ it: inout Conversation) throws {
+    static func everyoneLeaves(_ unit: Unit, _ it: inout Conversation) throws {
         for user in try unit.c.ports.timelines.joinedMembers(unit.tx, room: it.room) where try unit.tx.exists("SELECT 1 FROM desk_agent WHERE id = ?", user) {
             try leave(unit, &it, user.rawValue)
         }
@@ -213,6 +227,7 @@ enum Conversations {
     }
     /// An agent writes to the customer.
     static func send(_ unit: Unit, _ conversation: Conversation, _ message: Outgoing, by agent: String) throws -> Item {
+        try Spam.checkIsNone(conversation)
         if conversation.assignee == nil, try Agents.load(unit.tx, agent)?.isService == false { try assign(unit, conversation, to: agent, how: .taken) }
         try ensureMember(unit, conversation.room, agent)
         let event = try unit.c.ports.rooms.append(unit.c, unit.tx, NewEvent(room: conversation.room, sender: UserID(trusted: agent), type: "m.room.message",

@@ -40,6 +40,17 @@ struct DeskObserver: RoomObserver {
             return
         }
         let message = MessageContent(type: event.type, content)
+        if author.isContact, it.spam != nil || live.isBlocked(it.contactID) {
+            // Kept, and nobody is bothered.
+            if it.spam == nil { it = try Spam.mark(unit.acting(as: .system), it, why: "blocked") }
+            let item = try Items.add(unit, it, kind: .message, author: actor, authorKind: author.kind, at: event.timestamp, eventID: event.id.rawValue, body: message.body, content: message.stored)
+            it.lastMessage = item.id
+            it.messageCount += 1
+            it.activityAt = max(it.activityAt, event.timestamp)
+            Spam.wrote(&it, now: unit.now)
+            _ = try Conversations.save(unit, it, newVersion: false)
+            return
+        }
         let item = try Items.add(unit, it, kind: .message, author: actor, authorKind: author.kind, at: event.timestamp, eventID: event.id.rawValue, body: message.body, content: message.stored)
         let before = it
         it.lastMessage = item.id

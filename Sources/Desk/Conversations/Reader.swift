@@ -111,7 +111,7 @@ final class Reader {
             "inbox": ["id": .string(row.inboxID), "name": .string(try inboxName(row.inboxID))], "status": .string(row.status.rawValue),
             "snoozed_until": .of(row.state.snoozedUntil), "priority": .string(row.priority.rawValue), "language": .of(row.language), "encrypted": .bool(row.isEncrypted),
             "contact": try contactRef(row.contactID), "assignee": try agentRef(row.assignee), "tags": .of(tags), "last_message": last,
-            "team": try teamRef(row.team), "skills": .of(row.skills), "sla": SLA.json(row, live),
+            "team": try teamRef(row.team), "skills": .of(row.skills), "spam": .bool(row.spam != nil), "sla": SLA.json(row, live),
             "waiting_since": .of(row.state.waitingSince), "message_count": .int(row.messageCount),
             "contact_read_at": .of(row.contactReadAt), "page": row.pageURL.map { ["url": .string($0), "title": .of(row.pageTitle)] } ?? .null,
             "created_at": .int(row.createdAt), "updated_at": .int(row.updatedAt), "resolved_at": .of(row.state.resolvedAt),
@@ -126,7 +126,7 @@ final class Reader {
         let mine = viewer.rows(inbox: "inbox_id"), binds: [any Bindable] = [it.id]
         let count = try tx.first("SELECT COUNT(*) FROM desk_conversation WHERE contact_id = ? AND " + mine.sql, array: binds + mine.binds) { $0.int(0) } ?? 0
         return ["id": .string(it.id), "name": .of(it.name), "display_name": .string(it.displayName(language)), "email": .of(it.email), "email_verified": .bool(it.emailVerified),
-                "phone": .of(it.phone), "company": .of(it.company), "company_id": .of(it.companyID), "brand_id": .string(it.brandID), "merged_into": .of(it.mergedInto), "location": .of(it.location), "language": .of(it.language), "external_id": .of(it.externalID),
+                "phone": .of(it.phone), "company": .of(it.company), "company_id": .of(it.companyID), "brand_id": .string(it.brandID), "merged_into": .of(it.mergedInto), "blocked": .bool(it.blockedAt != nil), "location": .of(it.location), "language": .of(it.language), "external_id": .of(it.externalID),
                 "verified": .bool(it.externalID != nil), "notes": .string(it.notes), "attributes": .object(it.attributes), "picture": .of(Pictures.path(it.picture)),
                 "online": .bool(live.isContactOnline(it.id, now: c.clock.now)), "page": it.page, "conversations": .int(count),
                 "first_seen_at": .int(it.firstSeenAt), "last_seen_at": .int(it.lastSeenAt), "version": .int(it.version)]
@@ -189,17 +189,18 @@ enum Previews {
 enum Counts {
     static func of(_ reader: Reader) throws -> JSON {
         let me = reader.viewer
-        var atRisk: Int64 = 0, open: Int64 = 0, unassigned: Int64 = 0, mine: Int64 = 0, pending: Int64 = 0, snoozed: Int64 = 0, resolved: Int64 = 0
+        var atRisk: Int64 = 0, open: Int64 = 0, unassigned: Int64 = 0, mine: Int64 = 0, pending: Int64 = 0, snoozed: Int64 = 0, resolved: Int64 = 0, spam: Int64 = 0
         var sql = """
-            SELECT status, CASE WHEN assignee_id IS NULL THEN 0 WHEN assignee_id = ? THEN 1 ELSE 2 END AS whose, COUNT(*), SUM(CASE WHEN sla_state IN ('warning', 'breached') THEN 1 ELSE 0 END) FROM desk_conversation
+            SELECT status, CASE WHEN assignee_id IS NULL THEN 0 WHEN assignee_id = ? THEN 1 ELSE 2 END AS whose, CASE WHEN spam IS NULL THEN 0 ELSE 1 END AS is_spam, COUNT(*), SUM(CASE WHEN sla_state IN ('warning', 'breached') THEN 1 ELSE 0 END) FROM desk_conversation
             """
         let his = me.rows(inbox: "inbox_id")
         if !me.seesAll { sql += " WHERE " + his.sql }
-        sql += " GROUP BY status, whose"
+        sql += " GROUP BY status, whose, is_spam"
         let binds: [any Bindable] = [me.id]
         try reader.tx.each(sql, array: binds + his.binds) { row in
-            let count = row.int(2)
-            atRisk += row.int(3)
+            let count = row.int(3)
+            if row.bool(2) { spam += count; return }
+            atRisk += row.int(4)
             switch ConversationStatus(rawValue: row.text(0)) {
             case .open:
                 open += count
@@ -216,6 +217,6 @@ enum Counts {
             : "SELECT COUNT(*) FROM desk_mention m JOIN desk_conversation c ON c.id = m.conversation_id WHERE m.agent_id = ? AND m.is_read = 0 AND " + seen.sql,
             array: binds + seen.binds) { $0.int(0) } ?? 0
         return ["mine": .int(mine), "unassigned": .int(unassigned), "all": .int(open), "pending": .int(pending), "snoozed": .int(snoozed),
-                "resolved": .int(resolved), "mentions": .int(mentions), "at_risk": .int(atRisk)]
+                "resolved": .int(resolved), "mentions": .int(mentions), "at_risk": .int(atRisk), "spam": .int(spam)]
     }
 }

@@ -48,6 +48,10 @@ struct ContactFilter: Sendable, Hashable {
     var brands: [String] = [], companies: [String] = [], languages: [String] = []
     /// Whether the shop has signed who it is; whether there is an address.
     var verified: Bool?, hasEmail: Bool?
+    var blocked: Bool?
+    /// Has agreed to this, and not withdrawn it.
+    var consent: (channel: Consents.Channel, purpose: String)? { consentChannel.flatMap { channel in consentPurpose.map { (channel, $0) } } }
+    private var consentChannel: Consents.Channel?, consentPurpose: String?
     var attributes: [AttributeTest] = []
     /// Seen in the last days; not seen for so many.
     var seenDays: Int64?, unseenDays: Int64?
@@ -63,6 +67,10 @@ struct ContactFilter: Sendable, Hashable {
         for (column, values) in [("k.brand_id", brands), ("k.company_id", companies), ("k.language", languages)] where !values.isEmpty { add("\(column) IN (\(Placeholders.list(values.count)))", values) }
         if let verified { add("k.external_id IS \(verified ? "NOT " : "")NULL") }
         if let hasEmail { add("k.email IS \(hasEmail ? "NOT " : "")NULL") }
+        if let blocked { add("k.blocked_at IS \(blocked ? "NOT " : "")NULL") }
+        if let consent {
+            add("(SELECT s.state FROM desk_consent s WHERE s.contact_id = k.id AND s.channel = ? AND s.purpose = ? ORDER BY s.id DESC LIMIT 1) = 'given'", [consent.channel.rawValue, consent.purpose])
+        }
         for test in attributes {
             let one = test.condition("k.id")
             add(one.sql, one.binds)
@@ -79,7 +87,8 @@ struct ContactFilter: Sendable, Hashable {
 
     var json: JSONObject {
         ["text": .of(text), "brands": .of(brands), "companies": .of(companies), "languages": .of(languages), "verified": verified.map(JSON.bool) ?? .null,
-         "has_email": hasEmail.map(JSON.bool) ?? .null, "attributes": .array(attributes.map(\.json)), "seen_days": .of(seenDays), "unseen_days": .of(unseenDays),
+         "has_email": hasEmail.map(JSON.bool) ?? .null, "blocked": blocked.map(JSON.bool) ?? .null, "consent": consent.map { ["channel": .string($0.channel.rawValue), "purpose": .string($0.purpose)] } ?? .null,
+         "attributes": .array(attributes.map(\.json)), "seen_days": .of(seenDays), "unseen_days": .of(unseenDays),
          "first_seen_from": .of(firstSeenFrom), "first_seen_before": .of(firstSeenBefore), "conversations": .of(conversations)]
     }
     init() {}
@@ -90,6 +99,13 @@ struct ContactFilter: Sendable, Hashable {
         languages = fields.languages("languages") ?? []
         verified = fields.bool("verified")
         hasEmail = fields.bool("has_email")
+        blocked = fields.bool("blocked")
+        if let object = fields.object("consent") {
+            var inner = Fields(object, prefix: fields.prefix + "consent.")
+            consentChannel = inner.choice("channel", required: true)
+            consentPurpose = inner.text("purpose", max: Consents.longestPurpose, required: true)?.lowercased()
+            fields.take(errorsOf: inner)
+        }
         attributes = AttributeTest.list(&fields, "attributes")
         seenDays = fields.int("seen_days", 1...3650)
         unseenDays = fields.int("unseen_days", 1...3650)

@@ -3,7 +3,7 @@ import ServerKit
 
 /// The people and companies on the other side, beyond the contact itself: what is known of them, from where, and how they are found.
 enum Customers {
-    static let routes: [DeskRoute] = Attributes.routes + ContactLog.routes + Identities.routes + Companies.routes + Segments.routes
+    static let routes: [DeskRoute] = Attributes.routes + ContactLog.routes + Identities.routes + ContactMerge.routes + Spam.routes + Consents.routes + Companies.routes + Segments.routes
 }
 
 extension OpenAPI {
@@ -29,6 +29,21 @@ extension OpenAPI {
                   body: .json(object(["kind": oneOf(Identities.Kind.self), "value": text(254)], required: ["kind", "value"])), answer: .json(201, list("Identity"))),
         Operation(method: .delete, path: "/contacts/{id}/addresses/{address}", id: "deleteAddress", tag: "Contacts", summary: "Remove an address that is not the main one.", answer: .empty),
         Operation(method: .put, path: "/contacts/{id}/addresses/{address}/main", id: "setMainAddress", tag: "Contacts", summary: "Make an address the main one; the one before stays beside it.", answer: identities),
+        Operation(method: .get, path: "/contacts/{id}/duplicates", id: "listDuplicates", tag: "Contacts", summary: "Who may be the same person: an address or a name in common, the surest first.", answer: .json(200, list("Duplicate"))),
+        Operation(method: .put, path: "/contacts/{id}/duplicates/{other}/dismissed", id: "dismissDuplicate", tag: "Contacts", summary: "These two are not the same person: do not suggest it again.", answer: .empty),
+        Operation(method: .post, path: "/contacts/{id}/merge", id: "mergeContacts", tag: "Contacts", summary: "Two contacts are one person. The one whose identity the shop has signed is kept, else the one of the address.",
+                  body: .json(object(["other": string], required: ["other"])), answer: .json(200, whole(["contact": ref("Contact"), "merge": string]))),
+        Operation(method: .post, path: "/contacts/{id}/merges/{merge}/undo", id: "undoMerge", tag: "Contacts", summary: "Take a merge back: both are as they were, with what came since.",
+                  answer: .json(200, whole(["contact": ref("Contact"), "other": ref("Contact")]))),
+        Operation(method: .get, path: "/contacts/{id}/merges", id: "listMerges", tag: "Contacts", summary: "Contacts that were merged into this one and can be taken out again.", answer: .json(200, list("Merge"))),
+        Operation(method: .put, path: "/conversations/{id}/spam", id: "setSpam", tag: "Conversations", summary: "Move a conversation to spam, or take it out: it comes back as it would be now.",
+                  body: .json(object(["spam": boolean], required: ["spam"])), answer: .json(200, ref("Conversation")), isMutation: true),
+        Operation(method: .put, path: "/contacts/{id}/blocked", id: "setBlocked", tag: "Contacts", summary: "Block a contact: what he has open and what he writes is spam; or take that back.",
+                  body: .json(object(["blocked": boolean], required: ["blocked"])), answer: .json(200, ref("Contact"))),
+        Operation(method: .get, path: "/contacts/{id}/consents", id: "listConsents", tag: "Contacts", summary: "What a contact agrees to now, by channel and purpose, and the whole ledger.", answer: .json(200, ref("Consents"))),
+        Operation(method: .post, path: "/contacts/{id}/consents", id: "addConsent", tag: "Contacts", summary: "Note that consent was given or withdrawn. The ledger is only added to.",
+                  body: .json(object(["channel": oneOf(Consents.Channel.self), "purpose": text(Consents.longestPurpose), "state": oneOf(Consents.State.self), "source": text(200), "wording": text(2000)],
+                                     required: ["channel", "purpose", "state", "source"])), answer: .json(201, ref("Consents"))),
         Operation(method: .post, path: "/contacts/find", id: "findContacts", tag: "Contacts", summary: "Contacts that fit a filter, last seen first, and how many.",
                   body: .json(object(["filter": ref("ContactFilterInput"), "limit": ["type": "integer", "minimum": 1, "maximum": 100], "cursor": string, "count": boolean], required: ["filter"])),
                   answer: .json(200, whole(["items": ["type": "array", "items": ref("Contact")], "next_cursor": orNull("string"),
@@ -48,7 +63,7 @@ extension OpenAPI {
     ]
     static let attributeTests: JSON = ["type": "array", "maxItems": 10, "items": object(["key": text(60), "rule": oneOf(AttributeTest.Rule.self), "value": text(500)], required: ["key", "rule"])]
     private static let contactFilter: JSONObject = [
-        "text": textOrNull(200), "brands": strings, "companies": strings, "languages": strings, "verified": orNull("boolean"), "has_email": orNull("boolean"), "attributes": attributeTests,
+        "text": textOrNull(200), "brands": strings, "companies": strings, "languages": strings, "verified": orNull("boolean"), "has_email": orNull("boolean"), "blocked": orNull("boolean"), "consent": ["type": ["object", "null"], "properties": ["channel": oneOf(Consents.Channel.self), "purpose": string], "description": "Agrees to this now."], "attributes": attributeTests,
         "seen_days": ["type": ["integer", "null"], "description": "Seen in the last so many days."], "unseen_days": ["type": ["integer", "null"], "description": "Not seen for so many days."],
         "first_seen_from": timeOrNull, "first_seen_before": timeOrNull, "conversations": ["type": ["integer", "null"], "description": "So many conversations at least."],
     ]
@@ -59,6 +74,11 @@ extension OpenAPI {
                                "conversation": ["anyOf": [ref("Conversation"), ["type": "null"]]]]),
         "Identity": whole(["id": string, "kind": ["type": "string", "enum": ["shop", "email", "phone", "browser", "matrix"]], "value": string, "proved": boolean, "main": boolean,
                            "since": timeOrNull, "last_used_at": timeOrNull, "place": ["type": ["string", "null"], "description": "The inbox that a browser used last."]]),
+        "Consent": whole(["id": string, "channel": oneOf(Consents.Channel.self), "purpose": string, "state": oneOf(Consents.State.self), "at": time,
+                          "by": whole(["kind": string, "id": string, "name": string]), "source": string, "wording": string]),
+        "Consents": whole(["items": ["type": "array", "items": ref("Consent"), "description": "What holds now."], "history": ["type": "array", "items": ref("Consent")]]),
+        "Duplicate": whole(["contact": ref("Contact"), "reasons": ["type": "array", "items": whole(["kind": oneOf(ContactMerge.Reason.self), "value": string, "proved": boolean])]]),
+        "Merge": whole(["id": string, "contact": string, "at": time, "agent": ["anyOf": [ref("AgentRef"), ["type": "null"]]], "name": string]),
         "ContactFilter": whole(contactFilter), "ContactFilterInput": object(contactFilter),
         "Segment": whole(["id": string, "name": string, "scope": oneOf(SavedView.Scope.self), "owner": orNull("string"), "filter": ref("ContactFilter"), "updated_at": time]),
         "SegmentInput": object(["name": text(60), "scope": oneOf(SavedView.Scope.self), "filter": ref("ContactFilterInput")]),

@@ -54,7 +54,7 @@ extension OpenAPI {
     ]
     private static let deeds: JSONObject = [
         "assign": ["type": ["string", "null"], "description": "An agent's id, `me`, or null for the queue."], "status": oneOf(ConversationStatus.self), "until": time,
-        "priority": oneOf(Conversation.Priority.self), "add_tags": strings, "remove_tags": strings,
+        "priority": oneOf(Conversation.Priority.self), "spam": boolean, "add_tags": strings, "remove_tags": strings,
     ]
 
     static let workingSchemas: JSONObject = [

@@ -112,7 +112,7 @@ enum DeskIndex {
         }
         /// Of a database from before the index.
         private static func allContacts(_ tx: WriteTx) throws {
-            for (number, text) in try tx.all("SELECT number, search FROM desk_contact WHERE search <> ''", row: { ($0.int(0), $0.text(1)) }) {
+            for (number, text) in try tx.all("SELECT number, search FROM desk_contact WHERE search <> '' AND merged_into IS NULL", row: { ($0.int(0), $0.text(1)) }) {
                 for (term, _) in SearchText.terms(text) { try tx.run(contactInsert, term, number) }
             }
             try tx.run("UPDATE desk_search_progress SET contacts = 1 WHERE id = 1")

@@ -49,6 +49,7 @@ package final class DeskLive: Sendable {
         var contactsSeen: [String: Int64] = [:]
         /// When an agent last opened a conversation that is not his.
         var looks: [String: Int64] = [:]
+        var blocked: Set<String> = []
         var agentNames: [String: (name: String, picture: String?)] = [:]
         var running = 0
         var seedTime: Int64?
@@ -298,6 +299,12 @@ package final class DeskLive: Sendable {
     }
 
     // MARK: contacts
+
+    /// From committed rows only.
+    func setBlocked(_ contact: String, _ isBlocked: Bool) {
+        state.withLock { _ = isBlocked ? $0.blocked.insert(contact).inserted : $0.blocked.remove(contact) != nil }
+    }
+    func isBlocked(_ contact: String) -> Bool { state.withLock { $0.blocked.contains(contact) } }
 
     /// The visitor's page is open. Tells the streams when he was away before.
     func contactSeen(_ contact: String, now: Int64) {

@@ -29,6 +29,7 @@ struct ViewFilter: Sendable, Hashable {
             guard !values.isEmpty else { return }
             filter.add("\(column) IN (\(Placeholders.list(values.count)))", array: values)
         }
+        filter.add("c.spam IS NULL")
         among("c.status", statuses.map(\.rawValue))
         among("c.inbox_id", inboxes)
         among("c.priority", priorities.map(\.rawValue))

@@ -188,7 +188,12 @@ enum Widget {
         try fields.check()
         return .json(["contact": try await call.write { unit in
             guard let contact = try Contacts.load(unit.tx, me.contact) else { throw DeskError.notFound }
-            return contactJSON(try introduce(unit, contact, name: name, email: email))
+            let changed = try introduce(unit, contact, name: name, email: email)
+            // Who was merged into another is told what he has said, and nothing that is the other's.
+            guard let origin = try unit.tx.first("SELECT origin FROM desk_contact_user WHERE user_id = ?", me.session.userID, row: { $0.textOrNil(0) }) ?? nil, var itself = try Contacts.load(unit.tx, origin) else { return contactJSON(changed) }
+            itself.name = name.applied(to: itself.name)
+            itself.email = email.applied(to: itself.email)
+            return contactJSON(itself)
         }])
     }
     private static let end: @Sendable (Call) async throws -> Response = { call in

@@ -70,14 +70,17 @@ extension Widget {
         var kept = try resume.flatMap { try lookUp(unit.tx, $0, now: unit.c.clock.now) }
         var contact = try kept.flatMap { try Contacts.load(unit.tx, $0.contact) }
         if contact?.brandID != inbox.brandID { (kept, contact) = (nil, nil) }   // the token of another brand's widget
+        // Who was merged into another is, in the widget, still himself: he is told of nothing that is the other's.
+        var itself = try kept.flatMap { kept in try unit.tx.first("SELECT origin FROM desk_contact_user WHERE user_id = ?", kept.user) { $0.textOrNil(0) } ?? nil }.flatMap { try Contacts.load(unit.tx, $0) }
         if let proved {
             if let known = try Contacts.find(unit.tx, brand: inbox.brandID, externalID: proved.externalID) {
-                if known.id != contact?.id { (kept, contact) = (nil, known) }
+                if known.id != (itself ?? contact)?.id { (kept, contact, itself) = (nil, known, known.mergedInto == nil ? nil : known) }
+                while let next = contact?.mergedInto { contact = try Contacts.load(unit.tx, next) }
             } else if contact?.externalID != nil {
-                (kept, contact) = (nil, nil)   // another shop user than before in this browser
+                (kept, contact, itself) = (nil, nil, nil)   // another shop user than before in this browser
             }
-        } else if contact?.externalID != nil {
-            (kept, contact) = (nil, nil)   // the shop user has signed out
+        } else if (itself ?? contact)?.externalID != nil {
+            (kept, contact, itself) = (nil, nil, nil)   // the shop user has signed out
         }
         var isNew = false
         var person: Contact
@@ -87,19 +90,20 @@ extension Widget {
             person = try Contacts.add(unit, brand: inbox.brandID, language: language ?? inbox.defaultLanguage)
             isNew = true
         }
-        if let proved { person = try identify(unit, person, proved) }
+        if let proved, itself == nil || itself?.externalID == nil { person = try identify(unit, person, proved) }
         person = try seen(unit, person, page: page)
 
         let user: UserID
         if let kept {
             user = kept.user
             try unit.tx.run("UPDATE desk_visitor_session SET replaced_at = ? WHERE token_hash = ? AND replaced_at IS NULL", unit.c.clock.now, kept.hash)
-        } else if let known = try Contacts.users(unit.tx, of: person.id).first {
+        } else if let known = try Contacts.ownUsers(unit.tx, of: itself?.id ?? person.id).first {
             user = known
         } else {
             let name = person.name ?? (language ?? inbox.defaultLanguage == "fr" ? "Visiteur \(person.number)" : "Visitor \(person.number)")
             user = try users.create(unit.c, unit.tx, NewAccount(localpart: "v-" + unit.c.entropy.lowerToken(16), kind: .visitor, displayName: name), passwordHash: nil)
             try Contacts.link(unit, user: user, to: person.id)
+            if let itself { try unit.tx.run("UPDATE desk_contact_user SET origin = ? WHERE user_id = ?", itself.id, user) }
         }
         let (token, device) = try users.createSession(unit.c, unit.tx, user: user, deviceName: "Widget")
         let secret = unit.c.entropy.token(32)
@@ -111,9 +115,10 @@ extension Widget {
         }
         let current = try Conversations.current(unit.tx, contact: person.id, inbox: inbox.id)
         // Only a room that this very user is in is any use to the widget.
-        let room = try current.flatMap { try unit.c.ports.timelines.membership(unit.tx, room: $0.room, user: user) == "join" ? $0 : nil }
+        var room = try current.flatMap { try unit.c.ports.timelines.membership(unit.tx, room: $0.room, user: user) == "join" ? $0 : nil }
+        if room == nil, let current { room = try Conversations.own(unit, contact: person.id, inbox: inbox.id, user: user, besides: current.id) }
         return ["user_id": .string(user.rawValue), "access_token": .string(token), "device_id": .string(device.rawValue), "resume_token": .string(secret), "homeserver": "",
-                "room_id": .of(room?.roomID), "conversation_id": .of(room?.id), "resumed": .bool(!isNew), "contact": contactJSON(person)]
+                "room_id": .of(room?.roomID), "conversation_id": .of(room?.id), "resumed": .bool(!isNew), "contact": contactJSON(itself ?? person)]
     }
 
     /// What the shop has signed goes over what was typed; an unsigned name or e-mail beside a signed id only fills a gap.

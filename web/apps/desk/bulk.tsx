@@ -71,6 +71,12 @@ export function BulkBar() {
               onClick={() => void selection.change({ status: "pending" })}
             />
             <Button
+              kind="outline"
+              icon={icons.bellOff}
+              label={() => desk.view().kind === "spam" ? t().notSpam : t().markSpam}
+              onClick={() => void selection.change({ spam: desk.view.peek().kind !== "spam" })}
+            />
+            <Button
               kind="primary"
               icon={icons.check}
               label={() => t().resolve}

@@ -7,6 +7,7 @@ import { t } from "../../models/desk/strings.ts";
 import type { Conversation, Deeds } from "../../models/desk/types.ts";
 import { w } from "../../models/desk/working-strings.ts";
 import * as icons from "../../ui/icons.ts";
+import { confirmDialog } from "../../ui/overlay.tsx";
 import { bulkAssign, bulkPriority, bulkSnooze, bulkTags } from "./bulk.tsx";
 import { openAssign, openPriority, openSkills, openSnooze, openTags, openTeam } from "./menus.tsx";
 import { openPalette } from "./palette.tsx";
@@ -101,6 +102,19 @@ const status = (...of: Conversation["status"][]) => () => {
   return c !== undefined && of.includes(c.status);
 };
 
+function isBlocked(): boolean {
+  const c = target();
+  return c !== undefined && desk.contacts.peek().get(c.contact.id)?.blocked === true;
+}
+
+/** Asked for before it is done; taking it back needs no question. */
+export async function block(contact: string, name: string, on: boolean): Promise<void> {
+  const texts = t.peek();
+  const sure = !on ||
+    await confirmDialog({ title: texts.blockCustomer, text: texts.blockAsk(name), yes: texts.blockCustomer, danger: true });
+  if (sure) await desk.customers.setBlocked(contact, on);
+}
+
 export const commands: readonly Command[] = [
   { id: "next", title: () => t().next, icon: icons.down, can: () => route.peek().at === "desk", run: () => move(1) },
   { id: "previous", title: () => t().previous, icon: icons.up, can: () => route.peek().at === "desk", run: () => move(-1) },
@@ -176,6 +190,25 @@ export const commands: readonly Command[] = [
     can: status("pending", "snoozed", "resolved"),
     run: orMany({ status: "open" }, withTarget((c) => void (c.status !== "open" && desk.setStatus(c.id, "open")))),
   },
+  {
+    id: "spam",
+    title: () => !desk.selection.active && target()?.spam ? t().notSpam : t().markSpam,
+    icon: icons.bellOff,
+    can: has,
+    run: () => {
+      if (desk.selection.active) return void desk.selection.change({ spam: desk.view.peek().kind !== "spam" });
+      const c = target();
+      if (c) leaving(c, () => desk.setSpam(c.id, !c.spam));
+    },
+  },
+  {
+    id: "block",
+    title: () => isBlocked() ? t().unblockCustomer : t().blockCustomer,
+    icon: icons.alert,
+    can: () => desk.permissions.peek().has("contacts.write") && desk.openId.peek() !== undefined,
+    run: withTarget((c) => void block(c.contact.id, c.contact.display_name, !isBlocked())),
+  },
+  { id: "goSpam", title: () => t().spam, icon: icons.bellOff, can: () => true, run: () => goView({ kind: "spam" }) },
   { id: "priority", title: () => t().priority, icon: icons.flag, can: has, run: popup("priority", openPriority, bulkPriority) },
   { id: "tags", title: () => t().addTag, icon: icons.tag, can: has, run: popup("tags", openTags, bulkTags) },
   {

@@ -47,7 +47,7 @@ function Open({ model }: { model: ConversationModel }) {
   const view = (
     <div class="open" data-conversation={model.id}>
       <Show when={known} fallback={() => <Unknown model={model} />}>
-        {() => [<Head c={c} />, <Marks c={c} model={model} />, <Timeline model={model} />, <Composer model={model} c={c} />]}
+        {() => [<Head c={c} />, <Marks c={c} model={model} />, <Timeline model={model} />, <Foot model={model} c={c} />]}
       </Show>
     </div>
   ) as HTMLElement;
@@ -59,6 +59,25 @@ function Open({ model }: { model: ConversationModel }) {
     <>
       {view}
       <Show when={over}>{() => <div class="drop" aria-hidden="true">{() => t().dropHere}</div>}</Show>
+    </>
+  );
+}
+
+/** Nobody writes into spam: the way out of it stands where one would. */
+function Foot({ model, c }: { model: ConversationModel; c: () => Conversation }) {
+  const spam = computed(() => c().spam);
+  return (
+    <>
+      {() =>
+        spam()
+          ? (
+            <div class="spam-note" role="status">
+              <Icon d={icons.bellOff} />
+              <p class="grow">{t().isSpam}</p>
+              <Button kind="outline" shortcut="!" onClick={() => void desk.setSpam(c().id, false)}>{t().notSpam}</Button>
+            </div>
+          )
+          : <Composer model={model} c={c} />}
     </>
   );
 }
@@ -96,6 +115,7 @@ function Head({ c }: { c: () => Conversation }) {
           </span>
           {() => {
             const until = c().snoozed_until;
+            if (c().spam) return <span class="state resolved">{t().spam}</span>;
             if (status() === "open") return null;
             return (
               <span class={`state ${status()}`}>

@@ -70,6 +70,13 @@ function Details({ c, conversation }: { c: () => Contact; conversation: () => Co
       <p class={() => (c().verified ? "identity yes" : "identity")}>
         {() => [<Icon d={c().verified ? icons.check : icons.info} />, c().verified ? t().verified : t().unverified]}
       </p>
+      <Show when={() => c().blocked}>
+        {() => (
+          <p class="identity blocked">
+            <Icon d={icons.alert} /> <span>{() => t().blocked}</span>
+          </p>
+        )}
+      </Show>
       <dl>
         <Fact name={() => t().email}>
           {() => {

@@ -285,6 +285,8 @@ export function openActions(at: HTMLElement): void {
     "tags",
     "team",
     "skills",
+    "spam",
+    "block",
     "customer",
   ];
   openMenu(

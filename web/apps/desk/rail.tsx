@@ -20,6 +20,7 @@ export const viewIcons = {
   unassigned: icons.inbox,
   all: icons.list,
   at_risk: icons.flag,
+  spam: icons.bellOff,
   pending: icons.clock,
   snoozed: icons.snooze,
   resolved: icons.check,
@@ -71,7 +72,7 @@ function myTeams(): readonly Team[] {
 }
 
 export function Rail() {
-  const kinds = standing.filter((s) => s !== "mentions");
+  const kinds = standing.filter((s) => s !== "mentions" && s !== "spam");
   return (
     <nav class="rail" aria-label={() => t().views}>
       <p class="brand">
@@ -88,6 +89,7 @@ export function Rail() {
       <ul>
         {kinds.map((kind) => <Entry view={{ kind }} />)}
         <Entry view={{ kind: "mentions" }} />
+        <Entry view={{ kind: "spam" }} />
       </ul>
       <Show when={() => desk.inboxes().length > 1}>
         {() => (

@@ -124,6 +124,12 @@ export class DeskApi {
   tags(id: string, tags: string[], version: number): Promise<Conversation> {
     return this.put(`/conversations/${enc(id)}/tags`, { tags }, { headers: { "if-match": `"${version}"` } });
   }
+  spam(id: string, spam: boolean): Promise<Conversation> {
+    return this.put(`/conversations/${enc(id)}/spam`, { spam });
+  }
+  block(contact: string, blocked: boolean): Promise<Contact> {
+    return this.put(`/contacts/${enc(contact)}/blocked`, { blocked });
+  }
   language(id: string, language: string): Promise<Conversation> {
     return this.put(`/conversations/${enc(id)}/language`, { language });
   }

@@ -4,6 +4,7 @@
  */
 import { batch, type Signal, signal } from "../../ui/signals.ts";
 import type { DeskModel } from "./desk.ts";
+import { t } from "./strings.ts";
 import type { Contact, Conversation, Page } from "./types.ts";
 
 export type AttributeKind = "text" | "number" | "date" | "boolean" | "list" | "link";
@@ -36,6 +37,8 @@ export interface ContactFilter {
   languages: string[];
   verified: boolean | null;
   has_email: boolean | null;
+  blocked: boolean | null;
+  consent: { channel: Channel; purpose: string } | null;
   attributes: AttributeTest[];
   seen_days: number | null;
   unseen_days: number | null;
@@ -50,6 +53,8 @@ export const everybody: ContactFilter = {
   languages: [],
   verified: null,
   has_email: null,
+  blocked: null,
+  consent: null,
   attributes: [],
   seen_days: null,
   unseen_days: null,
@@ -57,6 +62,19 @@ export const everybody: ContactFilter = {
   first_seen_before: null,
   conversations: null,
 };
+
+export type Channel = "email" | "phone" | "sms" | "chat" | "post";
+export const channels: readonly Channel[] = ["email", "phone", "sms", "chat", "post"];
+export interface Consent {
+  id: string;
+  channel: Channel;
+  purpose: string;
+  state: "given" | "withdrawn";
+  at: number;
+  by: { kind: string; id: string; name: string };
+  source: string;
+  wording: string;
+}
 
 export interface Segment {
   id: string;
@@ -89,6 +107,17 @@ export interface Identity {
   since: number | null;
   last_used_at: number | null;
   place: string | null;
+}
+
+export interface Duplicate {
+  contact: Contact;
+  reasons: { kind: "email" | "phone" | "name"; value: string; proved: boolean }[];
+}
+export interface Merge {
+  id: string;
+  contact: string;
+  at: number;
+  name: string;
 }
 
 export const entryKinds = ["all", "conversations", "notes", "changes", "pages"] as const;
@@ -242,6 +271,29 @@ export class Customers {
   async mainAddress(contact: string, id: string): Promise<Identity[]> {
     return (await this.desk.api.put<{ items: Identity[] }>(`/contacts/${enc(contact)}/addresses/${enc(id)}/main`)).items;
   }
+  async duplicates(contact: string): Promise<Duplicate[]> {
+    return (await this.desk.api.get<{ items: Duplicate[] }>(`/contacts/${enc(contact)}/duplicates`)).items;
+  }
+  async apart(contact: string, other: string): Promise<void> {
+    await this.desk.api.put(`/contacts/${enc(contact)}/duplicates/${enc(other)}/dismissed`);
+  }
+  async merges(contact: string): Promise<Merge[]> {
+    return (await this.desk.api.get<{ items: Merge[] }>(`/contacts/${enc(contact)}/merges`)).items;
+  }
+  async merge(contact: string, other: string): Promise<{ contact: Contact; merge: string }> {
+    const done = await this.desk.api.post<{ contact: Contact; merge: string }>(`/contacts/${enc(contact)}/merge`, { other });
+    this.desk.putContact(done.contact);
+    this.people.drop(done.contact.id === contact ? other : contact);
+    return done;
+  }
+  async undoMerge(contact: string, merge: string): Promise<void> {
+    const { contact: one, other } = await this.desk.api.post<{ contact: Contact; other: Contact }>(
+      `/contacts/${enc(contact)}/merges/${enc(merge)}/undo`,
+    );
+    this.desk.putContact(one);
+    this.desk.putContact(other);
+    void this.people.load();
+  }
   timeline(contact: string, kind: EntryKind): Pages<Entry> {
     return new Pages((cursor) =>
       this.desk.api.get<Page<Entry>>(`/contacts/${enc(contact)}/timeline`, { query: { kind, cursor, limit: 30 } })
@@ -252,6 +304,25 @@ export class Customers {
   }
   removeNote(contact: string, id: string): Promise<void> {
     return this.desk.api.remove(`/contacts/${enc(contact)}/notes/${enc(id)}`);
+  }
+  async setBlocked(contact: string, blocked: boolean, quiet = false): Promise<void> {
+    await this.desk.attempt(async () => {
+      const now = await this.desk.api.block(contact, blocked);
+      this.desk.putContact(now);
+      if (quiet) return;
+      const texts = t.peek();
+      this.desk.tell(blocked ? texts.nowBlocked(now.display_name) : texts.nowUnblocked(now.display_name), false, {
+        text: texts.undo,
+        run: () => void this.setBlocked(contact, !blocked, true),
+      });
+    });
+  }
+
+  async consents(contact: string): Promise<Consent[]> {
+    return (await this.desk.api.get<{ items: Consent[] }>(`/contacts/${enc(contact)}/consents`)).items;
+  }
+  async addConsent(contact: string, consent: Pick<Consent, "channel" | "purpose" | "state" | "source" | "wording">): Promise<Consent[]> {
+    return (await this.desk.api.post<{ items: Consent[] }>(`/contacts/${enc(contact)}/consents`, consent)).items;
   }
   company(id: string): Promise<Company> {
     return this.desk.api.get(`/companies/${enc(id)}`);

@@ -536,6 +536,7 @@ export class DeskModel {
     this.#countSoon();
     this.views.changed();
     if (c.updated_at < this.#startedAt - 60_000) return;
+    if (c.spam) return;
     const came = c.assignee?.id === me && before?.assignee?.id !== me && !this.#patches.has(c.id) && c.status === "open";
     if (came && before) this.#tellNews("assigned", c, t.peek().newsAssigned, undefined);
     else if (!before && c.assignee === null && c.status === "open" && c.waiting_since) {
@@ -552,7 +553,7 @@ export class DeskModel {
     }
     if (item.at < this.#startedAt - 60_000) return;
     const c = this.#server.get(id), me = this.myId.peek();
-    if (!c) return;
+    if (!c || c.spam) return;
     if (item.kind === "message" && item.author.kind === "contact") {
       const mine = c.assignee?.id === me;
       if (mine || c.assignee === null) this.#tellNews(mine ? "message" : "waiting", c, item.author.name, item);
@@ -796,6 +797,16 @@ export class DeskModel {
       // A time that is over cannot be set again.
       const undo = back.status !== "snoozed" || (back.until ?? 0) > now;
       this.tell(text, false, undo ? { text: texts.undo, run: () => void this.setStatus(id, back.status, back.until, true) } : undefined);
+    }
+    return done;
+  }
+
+  async setSpam(id: string, spam: boolean, quiet = false): Promise<boolean> {
+    const patch: Patch = spam ? { spam, status: "resolved", waiting_since: null } : { spam };
+    const done = await this.#act(id, patch, () => this.api.spam(id, spam));
+    if (done && !quiet) {
+      const texts = t.peek();
+      this.tell(spam ? texts.nowSpam : texts.noLongerSpam, false, { text: texts.undo, run: () => void this.setSpam(id, !spam, true) });
     }
     return done;
   }

@@ -117,7 +117,7 @@ class Desk {
           escalate_after: null,
           created_at: 1,
         }],
-        counts: { mine: 0, unassigned: 0, all: 0, pending: 0, snoozed: 0, resolved: 0, mentions: 0, at_risk: 0 },
+        counts: { mine: 0, unassigned: 0, all: 0, pending: 0, snoozed: 0, resolved: 0, mentions: 0, at_risk: 0, spam: 0 },
       });
     }
     if (path === "/agents") return answer({ items: [agent(annaId, "Anna"), agent(karimId, "Karim")] });
@@ -184,7 +184,9 @@ class Desk {
       if (action === "read") return answer({ unread: 0 });
       return answer({ viewers: [] });
     }
-    if (path === "/counts") return answer({ mine: 0, unassigned: 1, all: 1, pending: 0, snoozed: 0, resolved: 0, mentions: 0, at_risk: 0 });
+    if (path === "/counts") {
+      return answer({ mine: 0, unassigned: 1, all: 1, pending: 0, snoozed: 0, resolved: 0, mentions: 0, at_risk: 0, spam: 0 });
+    }
     return answer({ items: [], next_cursor: null });
   };
 

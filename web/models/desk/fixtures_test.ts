@@ -19,6 +19,7 @@ export function conversation(id: string, change: Partial<Conversation> = {}): Co
     tags: [],
     team: null,
     skills: [],
+    spam: false,
     sla: null,
     last_message: null,
     waiting_since: null,

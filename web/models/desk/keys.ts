@@ -31,6 +31,9 @@ export type CommandId =
   | "goMentions"
   | "goAdmin"
   | "goCustomers"
+  | "spam"
+  | "block"
+  | "goSpam"
   | "takeNext"
   | "select"
   | "selectTo"
@@ -58,6 +61,7 @@ export const keymap: readonly { keys: string; command: CommandId }[] = [
   { keys: "e", command: "resolve" },
   { keys: "Shift+E", command: "reopen" },
   { keys: "p", command: "priority" },
+  { keys: "!", command: "spam" },
   { keys: "l", command: "tags" },
   { keys: "c", command: "customer" },
   { keys: "/", command: "search" },

@@ -5,7 +5,7 @@
 import { isAsked } from "./views.ts";
 import type { Conversation, Counts, Priority, SavedView, ViewFilter } from "./types.ts";
 
-export type StandingView = "mine" | "unassigned" | "all" | "at_risk" | "pending" | "snoozed" | "resolved" | "mentions";
+export type StandingView = "mine" | "unassigned" | "all" | "at_risk" | "pending" | "snoozed" | "resolved" | "mentions" | "spam";
 export type View =
   | { kind: StandingView }
   | { kind: "inbox"; inbox: string }
@@ -13,7 +13,17 @@ export type View =
   | { kind: "saved"; id: string }
   | { kind: "search"; q: string };
 
-export const standing: readonly StandingView[] = ["mine", "unassigned", "all", "at_risk", "pending", "snoozed", "resolved", "mentions"];
+export const standing: readonly StandingView[] = [
+  "mine",
+  "unassigned",
+  "all",
+  "at_risk",
+  "pending",
+  "snoozed",
+  "resolved",
+  "mentions",
+  "spam",
+];
 
 export function sameView(a: View, b: View): boolean {
   return viewKey(a) === viewKey(b);
@@ -55,7 +65,7 @@ export function fits(f: ViewFilter, c: Conversation, me: string, now: number): b
     ? f.assignees.includes("nobody")
     : f.assignees.includes(c.assignee.id) || (c.assignee.id === me && f.assignees.includes("me"));
   const tagged = f.tags_rule === "all" ? f.tags.every((tag) => c.tags.includes(tag)) : f.tags.some((tag) => c.tags.includes(tag));
-  const yes = among(f.statuses, c.status) && among(f.inboxes, c.inbox.id) && among(f.priorities, c.priority) &&
+  const yes = !c.spam && among(f.statuses, c.status) && among(f.inboxes, c.inbox.id) && among(f.priorities, c.priority) &&
     among(f.languages, c.language) && (f.assignees.length === 0 || whose) && (f.tags.length === 0 || tagged) &&
     (f.waiting_minutes === null || (c.waiting_since !== null && c.waiting_since <= now - f.waiting_minutes * 60_000)) &&
     (f.created_from === null || c.created_at >= f.created_from) && (f.created_before === null || c.created_at < f.created_before);
@@ -81,8 +91,11 @@ export function belongs(v: View, c: Conversation, me: string, saved?: SavedView,
       return c.status === "open" && c.team?.id === v.team;
     case "pending":
     case "snoozed":
-    case "resolved":
       return c.status === v.kind;
+    case "resolved":
+      return c.status === "resolved" && !c.spam;
+    case "spam":
+      return c.spam;
     case "mentions":
       return c.mentioned || undefined;
     case "search":

@@ -133,6 +133,7 @@ export interface Contact extends ContactRef {
   brand_id: string;
   /** The contact that this one was found to be. */
   merged_into: string | null;
+  blocked: boolean;
   location: string | null;
   language: string | null;
   external_id: string | null;
@@ -186,6 +187,8 @@ export interface Conversation {
   assignee: AgentRef | null;
   tags: string[];
   team: { id: string; name: string } | null;
+  /** In no queue, count or routing. */
+  spam: boolean;
   skills: string[];
   /** What is promised and due first; null when nothing is. */
   sla: SLA | null;
@@ -413,6 +416,7 @@ export interface Deeds {
   status?: Status;
   until?: number;
   priority?: Priority;
+  spam?: boolean;
   add_tags?: string[];
   remove_tags?: string[];
 }
@@ -433,6 +437,7 @@ export interface Counts {
   resolved: number;
   mentions: number;
   at_risk: number;
+  spam: number;
 }
 
 export interface Me {

@@ -4,6 +4,8 @@ import { ct } from "../../../models/desk/customers-strings.ts";
 import {
   type Attribute,
   type AttributeTest,
+  type Channel,
+  channels,
   type ContactFilter,
   everybody,
   type Rule,
@@ -11,6 +13,7 @@ import {
   type Segment,
 } from "../../../models/desk/customers.ts";
 import { Form } from "../../../models/desk/form.ts";
+import { t } from "../../../models/desk/strings.ts";
 import { w } from "../../../models/desk/working-strings.ts";
 import { Button, Field } from "../../../ui/basics.tsx";
 import * as icons from "../../../ui/icons.ts";
@@ -119,6 +122,37 @@ export function openFilter(segment?: Segment): void {
               form.set("unseen_days", v?.startsWith("-") ? Number(v.slice(1)) : null);
             }}
           />
+          <Choice
+            label={() => t().blocked}
+            value={() => form.values().blocked}
+            options={() => [[null, ct().anyOne], [true, ct().blockedOnly], [false, ct().notBlocked]]}
+            set={(v) => form.set("blocked", v)}
+          />
+          <Choice
+            label={() => ct().consentFilter}
+            value={() => form.values().consent?.channel ?? null}
+            options={() => [[null, ct().anyOne], ...channels.map((one): [Channel, string] => [one, ct().channelName(one)])]}
+            set={(channel) => form.set("consent", channel ? { channel, purpose: form.values.peek().consent?.purpose ?? "" } : null)}
+          />
+          <Show when={() => form.values().consent !== null}>
+            {() => (
+              <Field label={() => ct().purpose} hint={() => ct().purposeHint} wrong={() => form.wrongWith("filter.consent")}>
+                {(tie) => (
+                  <input
+                    class="input"
+                    maxLength={60}
+                    autocomplete="off"
+                    value={() => form.values().consent?.purpose ?? ""}
+                    {...tie}
+                    onInput={(e) => {
+                      const { consent } = form.values.peek();
+                      if (consent) form.set("consent", { ...consent, purpose: e.currentTarget.value });
+                    }}
+                  />
+                )}
+              </Field>
+            )}
+          </Show>
           <Field label={() => ct().talks} wrong={() => form.wrongWith("filter.conversations")}>
             {(tie) => (
               <input

@@ -1,6 +1,6 @@
 /** Everything about one customer: who he is, by what he is known, what there was so far. */
 import { ct } from "../../../models/desk/customers-strings.ts";
-import { type Entry, type EntryKind, entryKinds, type Identity, type Pages } from "../../../models/desk/customers.ts";
+import { type Entry, type EntryKind, entryKinds, type Identity, type Merge, type Pages } from "../../../models/desk/customers.ts";
 import { formatRoute } from "../../../models/desk/route.ts";
 import { t } from "../../../models/desk/strings.ts";
 import { w } from "../../../models/desk/working-strings.ts";
@@ -18,6 +18,8 @@ import { desk, go } from "../state.ts";
 import { dateTime, languageName, statusName } from "../texts.ts";
 import { AttributeFacts } from "./attributes.tsx";
 import { PagesFoot } from "./customers.tsx";
+import { ConsentList } from "./consents.tsx";
+import { MaybeSame, openMore } from "./merge.tsx";
 
 export function Profile({ id }: { id: string }) {
   const gone = signal(false);
@@ -51,6 +53,15 @@ function Whole({ c }: { c: () => Contact }) {
       void pages.peek().load();
     });
   });
+  const merges: Signal<readonly Merge[]> = signal<readonly Merge[]>([]);
+  effect(() => {
+    version();
+    queueMicrotask(() => desk.customers.merges(id).then((all) => merges.set(all), (error) => desk.ignorePassing(error)));
+  });
+  const undo = async (merge: Merge) => {
+    const yes = await confirmDialog({ title: ct.peek().undoMerge, text: ct.peek().undoMergeAsk(merge.name), yes: ct.peek().undoMerge });
+    if (yes) await desk.attempt(() => desk.customers.undoMerge(id, merge.id));
+  };
   const show = (next: EntryKind) => {
     kind.set(next);
     pages.set(desk.customers.timeline(id, next));
@@ -71,12 +82,26 @@ function Whole({ c }: { c: () => Contact }) {
             {() => (c().online ? t().onlineNow : t().lastSeen(ago(lang(), c().last_seen_at, desk.now())))}
             {" · "}
             {() => c().verified ? t().verified : t().unverified}
+            {() => (c().blocked ? <span class="blocked">· {t().blocked}</span> : null)}
           </p>
         </div>
+        <Show when={() => desk.may("contacts.write")}>
+          {() => (
+            <Button
+              kind="ghost"
+              icon={icons.more}
+              label={() => t().more}
+              popup="menu"
+              expanded={false}
+              onClick={({ currentTarget }) => openMore(currentTarget, c())}
+            />
+          )}
+        </Show>
         <Show when={() => desk.may("contacts.write")}>
           {() => <Button kind="outline" icon={icons.edit} onClick={() => void editContact(c())}>{() => t().edit}</Button>}
         </Show>
       </header>
+      <Show when={() => desk.may("contacts.merge")}>{() => <MaybeSame c={c} />}</Show>
       <div class="columns">
         <div class="facts">
           <section aria-label={() => ct().about}>
@@ -100,6 +125,7 @@ function Whole({ c }: { c: () => Contact }) {
             <AttributeFacts c={c} />
           </section>
           <KnownBy c={c} identities={identities} />
+          <ConsentList c={c} />
         </div>
         <section class="story" aria-label={() => ct().timeline}>
           <h3>{() => ct().timeline}</h3>
@@ -121,7 +147,7 @@ function Whole({ c }: { c: () => Contact }) {
             return [
               <ol class="events" aria-busy={list.loading}>
                 <For each={list.items} by={(e: Entry) => e.id}>
-                  {(e) => <Line e={e.peek()} contact={id} removed={() => list.drop(e.peek().id)} />}
+                  {(e) => <Line e={e.peek()} contact={id} removed={() => list.drop(e.peek().id)} merges={merges} undo={undo} />}
                 </For>
               </ol>,
               <PagesFoot pages={list} none={() => ct().noEntries} />,
@@ -341,9 +367,22 @@ const entryIcons: Record<string, string> = {
   changed: icons.edit,
   identified: icons.check,
   address: icons.mail,
+  merged: icons.users,
+  unmerged: icons.users,
+  consent: icons.check,
+  blocked: icons.alert,
+  unblocked: icons.alert,
 };
 
-function Line({ e, contact, removed }: { e: Entry; contact: string; removed: () => void }) {
+function Line(
+  { e, contact, removed, merges, undo }: {
+    e: Entry;
+    contact: string;
+    removed: () => void;
+    merges: () => readonly Merge[];
+    undo: (merge: Merge) => Promise<void>;
+  },
+) {
   const time = <time class="time" datetime={new Date(e.at).toISOString()}>{() => dateTime(e.at)}</time>;
   const frame = (...inside: Child[]) => (
     <li class={`event is-${e.kind}`}>
@@ -412,6 +451,11 @@ function Line({ e, contact, removed }: { e: Entry; contact: string; removed: () 
       <span>{e.text}</span>
       {time}
     </p>,
+    () => {
+      const merge = e.kind === "merged" ? merges().find((m) => m.id === e.data.merge) : undefined;
+      if (!merge || !desk.may("contacts.merge")) return null;
+      return <Button small kind="outline" icon={icons.refresh} onClick={() => void undo(merge)}>{ct().undoMerge}</Button>;
+    },
     ...changes.filter((change) => change.from !== null || change.to !== null).map((change) => (
       <p class="sub">{() => ct().fromTo(change.from ?? ct().nothing, change.to ?? ct().nothing)}</p>
     )),
