@@ -399,8 +399,8 @@ def test_conversations_of_other_inboxes(shop):
     for route in all_routes():
         if not route["path"].startswith(DESK + "/conversations/{id}"):
             continue
-        path = route["path"].replace("{id}", conversation).replace("{note}", "x")
-        bodies = {"spam": {"spam": True}, "messages": {"key": "k", "body": "x"}, "notes": {"key": "k", "body": "x"}, "status": {"status": "resolved"},
+        path = route["path"].replace("{id}", conversation).replace("{note}", "x").replace("{merge}", "x")
+        bodies = {"spam": {"spam": True}, "merge": {"into": "x"}, "messages": {"key": "k", "body": "x"}, "notes": {"key": "k", "body": "x"}, "status": {"status": "resolved"},
                   "priority": {"priority": "high"}, "tags": {"tags": []}, "language": {"language": "fr"}, "draft": {"mode": "reply"}, "later": {"key": "k", "body": "x", "delay_ms": 5000}, "team": {"team": None}, "skills": {"skills": ["vip"]}, "read": {"up_to": "1"}, "typing": {"typing": True}, "assign": {"agent": None}}
         body = bodies.get(path.rsplit("/", 1)[-1], {}) if route["method"] in ("POST", "PUT") else None
         answer = outside.request(route["method"], path, body)

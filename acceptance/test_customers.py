@@ -42,7 +42,7 @@ def fill(shop, lang: str = "fr") -> dict:
         visitor.write("Bonjour, ma lampe clignote. Est-ce normal ?" if lang == "fr" else "Hello, my lamp flickers. Is that normal?")
         path = f"/contacts/{visitor.contact['id']}"
         if company:
-            shop.anna.desk("PATCH", path, {"company": company, "phone": "+33 6 12 34 56 78", "location": "Lyon", "attributes": {"tier": tier, "orders": orders}})
+            shop.anna.desk("PATCH", path, {"company": company, "phone": f"+33 6 12 34 56 {len(name)}", "location": "Lyon", "attributes": {"tier": tier, "orders": orders}})
             shop.anna.desk("POST", path + "/addresses", {"kind": "email", "value": f"{name.split()[0].lower()}@quais.example"})
             shop.anna.desk("POST", path + "/notes", {"key": "n1", "body": "Préfère être rappelée le matin." if lang == "fr" else "Prefers to be called in the morning."})
             shop.anna.desk("PUT", path + "/attributes/file", {"value": "https://crm.example/c/1042"})
@@ -228,6 +228,40 @@ def test_two_who_are_one_and_two_again(shop, people):
     karim.page.goto(f"{shop.server.base}/desk#/customers/{julie}")
     expect(karim.page.locator(".profile h2")).to_have_text("Julie Martin")
     expect(karim.page.locator(".maybe-same")).to_have_count(0)
+
+
+def test_two_conversations_become_one_and_two_again(shop, people):
+    phone, computer = shop.visitor("Julie Martin", "julie@example.org"), shop.visitor("Julie Martin", "julie@example.org")
+    phone.write("Ma lampe clignote")
+    computer.write("Et voici la facture")
+    shop.anna.desk("POST", f"/contacts/{phone.contact['id']}/merge", {"other": computer.contact["id"]})
+    desk = console(people, shop)
+    page = desk.page
+    page.goto(f"{shop.server.base}/desk#/unassigned/{computer.conversation}")
+    expect(desk.bubble("Et voici la facture")).to_be_visible()
+    page.get_by_role("button", name="Autres actions").first.click()
+    page.get_by_role("menuitem", name="Fusionner avec une autre conversation").click()
+    expect(page.locator(".pop .option, .pop [role=option]").first).to_contain_text("Ma lampe clignote")
+    accessible(page)
+    shot(page, "customers-merge-talk")
+    page.keyboard.press("Enter")
+    expect(desk.bubble("Ma lampe clignote")).to_be_visible()
+    expect(desk.bubble("Et voici la facture")).to_be_visible()
+    expect(page.locator(".row")).to_have_count(1)
+    # the customer is answered where he wrote last, and nothing else has changed for him
+    desk.reply("Merci, je regarde les deux.")
+    expect(desk.bubble("Merci, je regarde les deux.")).to_be_visible()
+    page.wait_for_timeout(300)
+    assert computer.texts()[-1] == "Merci, je regarde les deux." and phone.texts() == ["Ma lampe clignote"]
+    phone.write("Elle clignote encore")
+    expect(desk.bubble("Elle clignote encore")).to_be_visible()
+    page.locator(".timeline .system", has_text="Anna a fusionné").get_by_role("button", name="Annuler").click()
+    expect(desk.bubble("Et voici la facture")).to_have_count(0)
+    expect(desk.bubble("Elle clignote encore")).to_be_visible()
+    other = shop.anna.desk("GET", f"/conversations/{computer.conversation}")
+    assert other["id"] == computer.conversation and other["message_count"] == 2
+    page.goto(f"{shop.server.base}/desk#/all/{computer.conversation}")
+    expect(desk.bubble("Merci, je regarde les deux.")).to_be_visible()
 
 
 def test_spam_and_blocks(shop, people):

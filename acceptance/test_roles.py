@@ -39,7 +39,7 @@ NEEDS = {
     **{name: "contacts.write" for name in (
         "PUT /contacts/{id}/attributes/{key}", "POST /contacts/{id}/notes", "DELETE /contacts/{id}/notes/{note}", "POST /contacts/{id}/addresses", "DELETE /contacts/{id}/addresses/{address}",
         "PUT /contacts/{id}/addresses/{address}/main", "POST /companies", "PATCH /companies/{id}", "DELETE /companies/{id}")},
-    "PUT /conversations/{id}/spam": "conversations.write", "PUT /contacts/{id}/blocked": "contacts.write", "GET /contacts/{id}/consents": "contacts.read", "POST /contacts/{id}/consents": "contacts.write",
+    "PUT /conversations/{id}/spam": "conversations.write", "POST /conversations/{id}/merge": "conversations.write", "POST /conversations/{id}/merges/{merge}/undo": "conversations.write", "PUT /contacts/{id}/blocked": "contacts.write", "GET /contacts/{id}/consents": "contacts.read", "POST /contacts/{id}/consents": "contacts.write",
     "GET /contacts/{id}/duplicates": "contacts.read", "GET /contacts/{id}/merges": "contacts.read",
     **{name: "contacts.merge" for name in ("PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merge", "POST /contacts/{id}/merges/{merge}/undo")},
     "PUT /attributes/{id}": "settings.manage", "DELETE /attributes/{id}": "settings.manage",
@@ -77,7 +77,7 @@ WHOLE = {"PUT /attributes/{id}", "DELETE /attributes/{id}", "POST /sla-policies"
 # Of one's own brand, but of people who may more than whoever has this permission alone.
 # Everybody's, to look at.
 SHARED = {"GET /hours/{id}"}
-MORE = {"PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merges/{merge}/undo", "PATCH /segments/{id}", "PUT /contacts/{id}/addresses/{address}/main", "PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
+MORE = {"POST /conversations/{id}/merges/{merge}/undo", "PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merges/{merge}/undo", "PATCH /segments/{id}", "PUT /contacts/{id}/addresses/{address}/main", "PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
 
 
 def whole(permissions: set[str]) -> set[str]:
@@ -180,7 +180,7 @@ def body_of(short: str, side: dict[str, str]) -> dict | None:
     if short == "POST /contacts/find":
         return {"filter": {}}
     if last == "merge":
-        return {"other": "x"}
+        return {"other": "x", "into": "x"}
     if short == "POST /companies":
         return {"name": f"Company {next(_numbers)}", "brand_id": side["brands"]}
     if last == "addresses":

@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations + CustomerSchema.migrations + ContactMerge.migrations + Spam.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations + CustomerSchema.migrations + ContactMerge.migrations + Spam.migrations + ConversationMerge.migrations,
             routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -41,7 +41,7 @@ package struct Desk: Sendable {
     }
 
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
-    static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Customers.routes + Conversations.routes + Notes.routes
+    static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Customers.routes + Conversations.routes + ConversationMerge.routes + Notes.routes
         + Views.routes + Bulk.routes + DeskSearch.routes + Drafts.routes + Later.routes
         + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Webhooks.routes + Teams.routes + BusinessHours.routes + SLA.routes + DeskStream.routes + OpenAPI.routes
 
@@ -56,6 +56,10 @@ package struct Desk: Sendable {
             try Attributes.indexOld(tx)
             try tx.each("SELECT room_id, id, inbox_id, contact_id FROM desk_conversation") { row in
                 live.learn(room: row.text(0), DeskLive.Place(conversation: row.text(1), inbox: row.text(2), contact: row.text(3)))
+            }
+            for merged in try tx.all("SELECT \(Conversations.columns) FROM desk_conversation WHERE merged_into IS NOT NULL", row: Conversations.conversation) {
+                let it = try ConversationMerge.followed(tx, merged)
+                live.learn(room: merged.roomID, DeskLive.Place(conversation: it.id, inbox: it.inboxID, contact: it.contactID))
             }
             try tx.each("SELECT id FROM desk_contact WHERE blocked_at IS NOT NULL") { live.setBlocked($0.text(0), true) }
             for agent in try Agents.all(tx) {

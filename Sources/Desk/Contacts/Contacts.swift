@@ -128,7 +128,7 @@ enum Contacts {
             return try await call.read { reader in
                 let contact = try visible(try load(reader.tx, id), reader)
                 let mine = call.me.rows(inbox: "inbox_id"), from: [any Bindable] = [contact.id, cursor?.number ?? Int64.max]
-                let rows = try reader.tx.all("SELECT id, number FROM desk_conversation WHERE contact_id = ? AND number < ? AND \(mine.sql) ORDER BY number DESC LIMIT ?",
+                let rows = try reader.tx.all("SELECT id, number FROM desk_conversation WHERE contact_id = ? AND merged_into IS NULL AND number < ? AND \(mine.sql) ORDER BY number DESC LIMIT ?",
                                              array: from + mine.binds + [limit + 1]) { ($0.text(0), $0.int(1)) }
                 let items = try rows.prefix(limit).compactMap { try reader.conversation($0.0) }
                 return .page(items, next: rows.count > limit ? Cursor(key: 0, number: rows[limit - 1].1).text : nil)

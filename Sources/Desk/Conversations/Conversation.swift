@@ -53,12 +53,16 @@ struct Conversation: Sendable, Hashable {
     var slaText: String?
     /// What it was like before it was found to be spam; nil: it is none.
     var spam: String? = nil
+    /// The conversation that goes on instead of this one.
+    var mergedInto: String? = nil
+    /// Where the customer is answered, of the rooms that it has since a merge; nil: it has only its own.
+    var talkRoom: String? = nil
     var sla: SLAClock? {
         get { slaText.flatMap(SLAClock.init(text:)) }
         set { slaText = newValue?.text }
     }
 
-    var room: RoomID { RoomID(trusted: roomID) }
+    var room: RoomID { RoomID(trusted: talkRoom ?? roomID) }
     var status: ConversationStatus { state.status }
 
     /// One number by which the queue is sorted: by priority, then who waits longest, then those who wait for nothing, the most
@@ -76,7 +80,7 @@ extension Conversations {
     static let columns = """
         id, number, version, room_id, brand_id, inbox_id, contact_id, is_current, status, waiting_since, snoozed_until, resolved_at, priority, language, encrypted,
         assignee_id, joined_agent, declined_by, first_reply_ms, last_message_id, message_count, contact_read_at, contact_read_event, page_url, page_title,
-        activity_at, created_position, created_at, updated_at, team_id, skills, last_agent, sla, spam
+        activity_at, created_position, created_at, updated_at, team_id, skills, last_agent, sla, spam, merged_into, talk_room
         """
     static func conversation(_ row: Row) -> Conversation {
         Conversation(
@@ -87,7 +91,7 @@ extension Conversations {
             joinedAgent: row.textOrNil(16), declinedBy: row.textOrNil(17), firstReplyMS: row.intOrNil(18), lastMessage: row.intOrNil(19), messageCount: row.int(20),
             contactReadAt: row.intOrNil(21), contactReadEvent: row.textOrNil(22), pageURL: row.textOrNil(23), pageTitle: row.textOrNil(24),
             activityAt: row.int(25), createdPosition: row.int(26), createdAt: row.int(27), updatedAt: row.int(28),
-            team: row.textOrNil(29), skills: TextList.decode(row.text(30)), lastAgent: row.textOrNil(31), slaText: row.textOrNil(32), spam: row.textOrNil(33))
+            team: row.textOrNil(29), skills: TextList.decode(row.text(30)), lastAgent: row.textOrNil(31), slaText: row.textOrNil(32), spam: row.textOrNil(33), mergedInto: row.textOrNil(34), talkRoom: row.textOrNil(35))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Conversation? {
         try tx.first("SELECT \(columns) FROM desk_conversation WHERE id = ?", id, row: conversation)
@@ -98,11 +102,11 @@ extension Conversations {
     static func insert(_ unit: Unit, _ it: Conversation) throws {
         try unit.tx.run("""
             INSERT INTO desk_conversation(\(columns), queue_key)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, array: [it.id, it.number, it.version, it.roomID, it.brandID, it.inboxID, it.contactID, it.isCurrent, it.state.status.rawValue, it.state.waitingSince,
                          it.state.snoozedUntil, it.state.resolvedAt, it.priority.rawValue, it.language, it.isEncrypted, it.assignee, it.joinedAgent, it.declinedBy,
                          it.firstReplyMS, it.lastMessage, it.messageCount, it.contactReadAt, it.contactReadEvent, it.pageURL, it.pageTitle, it.activityAt,
-                         it.createdPosition, it.createdAt, it.updatedAt, it.team, TextList.encode(it.skills), it.lastAgent, it.slaText, it.spam, it.queueKey] as [any Bindable])
+                         it.createdPosition, it.createdAt, it.updatedAt, it.team, TextList.encode(it.skills), it.lastAgent, it.slaText, it.spam, it.mergedInto, it.talkRoom, it.queueKey] as [any Bindable])
     }
     /// Writes all that can change and tells the stream.
     static func save(_ unit: Unit, _ changed: Conversation, newVersion: Bool = true) throws -> Conversation {
@@ -114,11 +118,11 @@ extension Conversations {
             UPDATE desk_conversation SET version = ?, is_current = ?, status = ?, waiting_since = ?, snoozed_until = ?, resolved_at = ?, priority = ?, language = ?,
               encrypted = ?, assignee_id = ?, joined_agent = ?, declined_by = ?, first_reply_ms = ?, last_message_id = ?, message_count = ?, contact_read_at = ?,
               contact_read_event = ?, page_url = ?, page_title = ?, activity_at = ?, updated_at = ?, queue_key = ?,
-              team_id = ?, skills = ?, last_agent = ?, sla = ?, sla_next_at = ?, sla_due_at = ?, sla_state = ?, spam = ? WHERE id = ?
+              team_id = ?, skills = ?, last_agent = ?, sla = ?, sla_next_at = ?, sla_due_at = ?, sla_state = ?, spam = ?, merged_into = ?, talk_room = ? WHERE id = ?
             """, array: [it.version, it.isCurrent, it.state.status.rawValue, it.state.waitingSince, it.state.snoozedUntil, it.state.resolvedAt, it.priority.rawValue, it.language,
                          it.isEncrypted, it.assignee, it.joinedAgent, it.declinedBy, it.firstReplyMS, it.lastMessage, it.messageCount, it.contactReadAt,
                          it.contactReadEvent, it.pageURL, it.pageTitle, it.activityAt, it.updatedAt, it.queueKey,
-                         it.team, TextList.encode(it.skills), it.lastAgent, it.slaText, next, shown?.due, shown?.state.rawValue, it.spam, it.id] as [any Bindable])
+                         it.team, TextList.encode(it.skills), it.lastAgent, it.slaText, next, shown?.due, shown?.state.rawValue, it.spam, it.mergedInto, it.talkRoom, it.id] as [any Bindable])
         try unit.tell(.conversationUpdated, conversation: it.id, inbox: it.inboxID)
         return it
     }
@@ -175,7 +179,7 @@ enum Items {
 /// The sentences of system items, built when they are read, in the reader's language.
 enum SystemText: String, Sendable, CaseIterable {
     case created, taken, takenOver, assigned, assignedAutomatically, requeued, requeuedOffline, opened, reopened, pending, snoozed, woken, resolved
-    case priority, tags, contact, language, team, noTeam, skills, overflowed, escalated, slaWarning, slaBreached, spam, notSpam
+    case priority, tags, contact, language, team, noTeam, skills, overflowed, escalated, slaWarning, slaBreached, spam, notSpam, merged, unmerged
 
     var wireType: String {
         switch self {
@@ -183,6 +187,7 @@ enum SystemText: String, Sendable, CaseIterable {
         case .taken, .takenOver, .assigned, .assignedAutomatically: "assigned"
         case .requeued, .requeuedOffline: "unassigned"
         case .opened, .reopened, .pending, .snoozed, .woken, .resolved, .spam, .notSpam: "status"
+        case .merged, .unmerged: "merge"
         case .priority: "priority"
         case .tags: "tags"
         case .contact: "contact"
@@ -209,6 +214,8 @@ enum SystemText: String, Sendable, CaseIterable {
         case .snoozed: Phrase(en: "\(by) snoozed the conversation.", fr: "\(by) a mis la conversation en veille.")
         case .woken: Phrase(en: "The snooze is over.", fr: "La veille est terminée.")
         case .resolved: Phrase(en: "\(by) resolved the conversation.", fr: "\(by) a résolu la conversation.")
+        case .merged: Phrase(en: "\(by) merged \(value) into this conversation.", fr: "\(by) a fusionné \(value) avec cette conversation.")
+        case .unmerged: Phrase(en: "\(by) took \(value) out again.", fr: "\(by) a ressorti \(value).")
         case .spam: Phrase(en: "\(by) moved the conversation to spam.", fr: "\(by) a placé la conversation dans les indésirables.")
         case .notSpam: Phrase(en: "\(by) took the conversation out of spam.", fr: "\(by) a retiré la conversation des indésirables.")
         case .priority: Phrase(en: "\(by) set the priority to \(Self.priorities[value]?.en ?? value).", fr: "\(by) a changé la priorité : \(Self.priorities[value]?.fr ?? value).")

@@ -278,6 +278,7 @@ extension Conversations {
         init(visibleTo agent: Agent) {
             let mine = agent.rows(inbox: "c.inbox_id")
             add(mine.sql, array: mine.binds)
+            add("c.merged_into IS NULL")
         }
         mutating func add(_ condition: String, _ values: any Bindable & Sendable...) { add(condition, array: values) }
         mutating func add(_ condition: String, array values: [any Bindable & Sendable]) {
@@ -289,8 +290,9 @@ extension Conversations {
     private static let timeline: DeskRoute.Handler = { call in
         let id = try call.param("id"), limit = try call.limit(default: 50, max: 200)
         let before = try call.position(query: "before"), after = try call.position(query: "after")
+        let asked = id
         let (page, it): (JSON, Conversation) = try await call.read { reader in
-            let it = try reader.visible(id)
+            let it = try reader.visible(asked), id = it.id
             let columns = Items.columns
             var items: [Item]
             if let after {

@@ -105,10 +105,12 @@ enum Conversations {
     }
     static func leave(_ unit: Unit, _ it: inout Conversation, _ agent: String) throws {
         if it.joinedAgent == agent { it.joinedAgent = nil }
+        for room in try ConversationMerge.rooms(unit.tx, it) { try leave(unit, room, agent) }
+    }
+    private static func leave(_ unit: Unit, _ room: RoomID, _ agent: String) throws {
         let user = UserID(trusted: agent)
-        guard let membership = try unit.c.ports.timelines.membership(unit.tx, room: it.room, user: user), membership == "join" || membership == "invite" else { return }
+        guard let membership = try unit.c.ports.timelines.membership(unit.tx, room: room, user: user), membership == "join" || membership == "invite" else { return }
         do {
-            let room = it.room
             try unit.tx.attempt { tx in
                 _ = try unit.c.ports.rooms.setMembership(unit.c, tx, room: room, target: user, membership: "leave", by: user, content: [:], timestamp: unit.eventTime)
             }
@@ -171,8 +173,8 @@ enum Conversations {
     }
     /// Agents' own Matrix apps do not fill up with finished conversations.
     static func everyoneLeaves(_ unit: Unit, _ it: inout Conversation) throws {
-        for user in try unit.c.ports.timelines.joinedMembers(unit.tx, room: it.room) where try unit.tx.exists("SELECT 1 FROM desk_agent WHERE id = ?", user) {
-            try leave(unit, &it, user.rawValue)
+        for room in try ConversationMerge.rooms(unit.tx, it) {
+            for user in try unit.c.ports.timelines.joinedMembers(unit.tx, room: room) where try unit.tx.exists("SELECT 1 FROM desk_agent WHERE id = ?", user) { try leave(unit, room, user.rawValue) }
         }
         it.joinedAgent = nil
     }

@@ -30,7 +30,8 @@ struct DeskObserver: RoomObserver {
     }
 
     private func message(_ c: Context, _ tx: WriteTx, _ event: AppendedEvent) throws {
-        guard var it = try Conversations.load(tx, room: event.room.rawValue), let content = event.content.objectValue else { return }
+        guard let source = try Conversations.load(tx, room: event.room.rawValue), let content = event.content.objectValue else { return }
+        var it = try ConversationMerge.followed(tx, source)
         let author = try author(c, tx, event.sender)
         let actor: Actor = author.isAgent ? .agent(author.id) : author.isContact ? .contact(author.id) : .system
         let unit = Unit(c, tx, live, actor: actor)
@@ -44,6 +45,7 @@ struct DeskObserver: RoomObserver {
             // Kept, and nobody is bothered.
             if it.spam == nil { it = try Spam.mark(unit.acting(as: .system), it, why: "blocked") }
             let item = try Items.add(unit, it, kind: .message, author: actor, authorKind: author.kind, at: event.timestamp, eventID: event.id.rawValue, body: message.body, content: message.stored)
+            try belongs(tx, item, source, &it, isContact: true)
             it.lastMessage = item.id
             it.messageCount += 1
             it.activityAt = max(it.activityAt, event.timestamp)
@@ -53,6 +55,7 @@ struct DeskObserver: RoomObserver {
         }
         let item = try Items.add(unit, it, kind: .message, author: actor, authorKind: author.kind, at: event.timestamp, eventID: event.id.rawValue, body: message.body, content: message.stored)
         let before = it
+        try belongs(tx, item, source, &it, isContact: author.isContact)
         it.lastMessage = item.id
         it.messageCount += 1
         it.activityAt = max(it.activityAt, event.timestamp)
@@ -77,6 +80,11 @@ struct DeskObserver: RoomObserver {
             if !isServed { Dispatch.soon(unit) }
         }
     }
+    /// Of a conversation that was merged: the item remembers it, and the customer is answered where he writes.
+    private func belongs(_ tx: WriteTx, _ item: Item, _ source: Conversation, _ it: inout Conversation, isContact: Bool) throws {
+        if source.id != it.id { try tx.run("UPDATE desk_item SET origin = ? WHERE id = ?", source.id, item.id) }
+        if isContact, it.talkRoom != nil { it.talkRoom = source.roomID }
+    }
     private func edit(_ unit: Unit, _ it: Conversation, target: String, author: String, _ content: JSONObject) throws {
         guard var item = try Items.load(unit.tx, event: target), item.conversationID == it.id, item.authorID == author, item.kind == .message else { return }
         let message = MessageContent(type: "m.room.message", content)
@@ -86,7 +94,7 @@ struct DeskObserver: RoomObserver {
         try update(unit, it, item)
     }
     private func redaction(_ c: Context, _ tx: WriteTx, _ event: AppendedEvent) throws {
-        guard let it = try Conversations.load(tx, room: event.room.rawValue), let target = event.content["redacts"]?.stringValue,
+        guard let it = try Conversations.load(tx, room: event.room.rawValue).map({ try ConversationMerge.followed(tx, $0) }), let target = event.content["redacts"]?.stringValue,
               var item = try Items.load(tx, event: target), item.conversationID == it.id, item.kind == .message else { return }
         item.body = ""
         item.content = ["type": item.content["type"] ?? "text", "redacted": true]
@@ -101,7 +109,7 @@ struct DeskObserver: RoomObserver {
     }
 
     func receiptMoved(_ c: Context, _ tx: WriteTx, room: RoomID, user: UserID, event: EventID, timestamp: Int64) throws {
-        guard live.place(ofRoom: room.rawValue) != nil, let it = try Conversations.load(tx, room: room.rawValue) else { return }
+        guard live.place(ofRoom: room.rawValue) != nil, let it = try Conversations.load(tx, room: room.rawValue).map({ try ConversationMerge.followed(tx, $0) }) else { return }
         let author = try author(c, tx, user)
         guard author.isAgent || author.isContact else { return }
         if author.isContact {

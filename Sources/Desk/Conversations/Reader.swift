@@ -71,7 +71,7 @@ final class Reader {
         return try conversation(row)
     }
     func visible(_ id: String) throws -> Conversation {
-        guard let row = try Conversations.load(tx, id), viewer.sees(inbox: row.inboxID) else { throw DeskError.notFound }
+        guard let row = try Conversations.load(tx, id).map({ try ConversationMerge.followed(tx, $0) }), viewer.sees(inbox: row.inboxID) else { throw DeskError.notFound }
         return row
     }
     func conversation(_ row: Conversation) throws -> JSON {
@@ -111,7 +111,7 @@ final class Reader {
             "inbox": ["id": .string(row.inboxID), "name": .string(try inboxName(row.inboxID))], "status": .string(row.status.rawValue),
             "snoozed_until": .of(row.state.snoozedUntil), "priority": .string(row.priority.rawValue), "language": .of(row.language), "encrypted": .bool(row.isEncrypted),
             "contact": try contactRef(row.contactID), "assignee": try agentRef(row.assignee), "tags": .of(tags), "last_message": last,
-            "team": try teamRef(row.team), "skills": .of(row.skills), "spam": .bool(row.spam != nil), "sla": SLA.json(row, live),
+            "team": try teamRef(row.team), "skills": .of(row.skills), "spam": .bool(row.spam != nil), "merged_into": .of(row.mergedInto), "sla": SLA.json(row, live),
             "waiting_since": .of(row.state.waitingSince), "message_count": .int(row.messageCount),
             "contact_read_at": .of(row.contactReadAt), "page": row.pageURL.map { ["url": .string($0), "title": .of(row.pageTitle)] } ?? .null,
             "created_at": .int(row.createdAt), "updated_at": .int(row.updatedAt), "resolved_at": .of(row.state.resolvedAt),
@@ -124,7 +124,7 @@ final class Reader {
     }
     func contact(_ it: Contact) throws -> JSON {
         let mine = viewer.rows(inbox: "inbox_id"), binds: [any Bindable] = [it.id]
-        let count = try tx.first("SELECT COUNT(*) FROM desk_conversation WHERE contact_id = ? AND " + mine.sql, array: binds + mine.binds) { $0.int(0) } ?? 0
+        let count = try tx.first("SELECT COUNT(*) FROM desk_conversation WHERE contact_id = ? AND merged_into IS NULL AND " + mine.sql, array: binds + mine.binds) { $0.int(0) } ?? 0
         return ["id": .string(it.id), "name": .of(it.name), "display_name": .string(it.displayName(language)), "email": .of(it.email), "email_verified": .bool(it.emailVerified),
                 "phone": .of(it.phone), "company": .of(it.company), "company_id": .of(it.companyID), "brand_id": .string(it.brandID), "merged_into": .of(it.mergedInto), "blocked": .bool(it.blockedAt != nil), "location": .of(it.location), "language": .of(it.language), "external_id": .of(it.externalID),
                 "verified": .bool(it.externalID != nil), "notes": .string(it.notes), "attributes": .object(it.attributes), "picture": .of(Pictures.path(it.picture)),
@@ -194,7 +194,8 @@ enum Counts {
             SELECT status, CASE WHEN assignee_id IS NULL THEN 0 WHEN assignee_id = ? THEN 1 ELSE 2 END AS whose, CASE WHEN spam IS NULL THEN 0 ELSE 1 END AS is_spam, COUNT(*), SUM(CASE WHEN sla_state IN ('warning', 'breached') THEN 1 ELSE 0 END) FROM desk_conversation
             """
         let his = me.rows(inbox: "inbox_id")
-        if !me.seesAll { sql += " WHERE " + his.sql }
+        sql += " WHERE merged_into IS NULL"
+        if !me.seesAll { sql += " AND " + his.sql }
         sql += " GROUP BY status, whose, is_spam"
         let binds: [any Bindable] = [me.id]
         try reader.tx.each(sql, array: binds + his.binds) { row in

@@ -187,7 +187,7 @@ enum Companies {
             return try await call.read { reader in
                 let found = try visible(reader, id), mine = call.me.rows(inbox: "c.inbox_id"), from: [any Bindable] = [found.id, cursor?.number ?? Int64.max]
                 let rows = try reader.tx.all("""
-                    SELECT c.id, c.number FROM desk_conversation c JOIN desk_contact k ON k.id = c.contact_id WHERE k.company_id = ? AND c.number < ? AND \(mine.sql) ORDER BY c.number DESC LIMIT ?
+                    SELECT c.id, c.number FROM desk_conversation c JOIN desk_contact k ON k.id = c.contact_id WHERE k.company_id = ? AND c.merged_into IS NULL AND c.number < ? AND \(mine.sql) ORDER BY c.number DESC LIMIT ?
                     """, array: from + mine.binds + [limit + 1]) { ($0.text(0), $0.int(1)) }
                 return .page(try rows.prefix(limit).compactMap { try reader.conversation($0.0) }, next: rows.count > limit ? Cursor(key: 0, number: rows[limit - 1].1).text : nil)
             }

@@ -79,7 +79,7 @@ enum ContactLog {
         }
         if part == .all || part == .conversations {
             let mine = reader.viewer.rows(inbox: "inbox_id"), first: [any Bindable] = [contact, before]
-            for (id, position, at) in try tx.all("SELECT id, created_position, created_at FROM desk_conversation WHERE contact_id = ? AND created_position < ? AND \(mine.sql) ORDER BY created_position DESC LIMIT ?",
+            for (id, position, at) in try tx.all("SELECT id, created_position, created_at FROM desk_conversation WHERE contact_id = ? AND merged_into IS NULL AND created_position < ? AND \(mine.sql) ORDER BY created_position DESC LIMIT ?",
                                                  array: first + mine.binds + [limit + 1], row: { ($0.text(0), $0.int(1), $0.int(2)) }) {
                 found.append((position, {
                     ["id": .string(String(position)), "kind": "conversation", "at": .int(at), "actor": ["kind": "contact", "id": .string(contact), "name": ""], "text": "",

@@ -208,6 +208,13 @@ export const commands: readonly Command[] = [
     can: () => desk.permissions.peek().has("contacts.write") && desk.openId.peek() !== undefined,
     run: withTarget((c) => void block(c.contact.id, c.contact.display_name, !isBlocked())),
   },
+  {
+    id: "mergeTalk",
+    title: () => ct().mergeConversation,
+    icon: icons.copy,
+    can: () => target() !== undefined && !target()?.spam,
+    run: popup("more", (at, id) => void import("./customers/merge-talk.tsx").then((m) => m.openMergeTalk(at, id))),
+  },
   { id: "goSpam", title: () => t().spam, icon: icons.bellOff, can: () => true, run: () => goView({ kind: "spam" }) },
   { id: "priority", title: () => t().priority, icon: icons.flag, can: has, run: popup("priority", openPriority, bulkPriority) },
   { id: "tags", title: () => t().addTag, icon: icons.tag, can: has, run: popup("tags", openTags, bulkTags) },

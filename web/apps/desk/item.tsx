@@ -32,7 +32,23 @@ export function Rows(props: { model: ConversationModel }) {
                 if (now.kind === "day") return <span>{dayName(lang(), now.at, desk.now())}</span>;
                 if (now.kind === "unread") return <span>{t().newMessages}</span>;
                 if (now.kind === "system") {
-                  return [now.item.system.text, " ", <time datetime={iso(now.item.at)}>{clockTime(lang(), now.item.at)}</time>];
+                  const { text, data } = now.item.system, merge = data.merge;
+                  const isUndone = typeof merge !== "string" ||
+                    props.model.timeline.items().some((i) => i.kind === "system" && i.system.data.undone === merge);
+                  return [
+                    text,
+                    " ",
+                    <time datetime={iso(now.item.at)}>{clockTime(lang(), now.item.at)}</time>,
+                    isUndone ? null : (
+                      <button
+                        type="button"
+                        class="take-back"
+                        onClick={() => void desk.attempt(() => desk.customers.undoConversationMerge(props.model.id, merge))}
+                      >
+                        {t().undo}
+                      </button>
+                    ),
+                  ];
                 }
                 return null;
               }}

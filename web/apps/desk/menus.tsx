@@ -285,6 +285,7 @@ export function openActions(at: HTMLElement): void {
     "tags",
     "team",
     "skills",
+    "mergeTalk",
     "spam",
     "block",
     "customer",

@@ -324,6 +324,26 @@ export class Customers {
   async addConsent(contact: string, consent: Pick<Consent, "channel" | "purpose" | "state" | "source" | "wording">): Promise<Consent[]> {
     return (await this.desk.api.post<{ items: Consent[] }>(`/contacts/${enc(contact)}/consents`, consent)).items;
   }
+  /** Gives the one that goes on. */
+  async mergeConversation(id: string, into: string): Promise<Conversation> {
+    const { api } = this.desk;
+    const kept = await api.post<Conversation>(`/conversations/${enc(id)}/merge`, { into });
+    const gone = this.desk.conversations.peek().get(id);
+    this.desk.put(kept, ...(gone ? [{ ...gone, merged_into: kept.id }] : []));
+    this.desk.model(kept.id).timeline.outdate();
+    return kept;
+  }
+  async undoConversationMerge(id: string, merge: string): Promise<void> {
+    const done = await this.desk.api.post<{ conversation: Conversation; other: Conversation }>(
+      `/conversations/${enc(id)}/merges/${enc(merge)}/undo`,
+    );
+    this.desk.put(done.conversation, done.other);
+    for (const c of [done.conversation, done.other]) {
+      const { timeline } = this.desk.model(c.id);
+      timeline.outdate();
+      if (this.desk.openId.peek() === c.id) void timeline.load();
+    }
+  }
   company(id: string): Promise<Company> {
     return this.desk.api.get(`/companies/${enc(id)}`);
   }

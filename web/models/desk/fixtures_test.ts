@@ -20,6 +20,7 @@ export function conversation(id: string, change: Partial<Conversation> = {}): Co
     team: null,
     skills: [],
     spam: false,
+    merged_into: null,
     sla: null,
     last_message: null,
     waiting_since: null,

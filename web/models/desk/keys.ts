@@ -32,6 +32,7 @@ export type CommandId =
   | "goAdmin"
   | "goCustomers"
   | "spam"
+  | "mergeTalk"
   | "block"
   | "goSpam"
   | "takeNext"

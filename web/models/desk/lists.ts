@@ -74,6 +74,7 @@ export function fits(f: ViewFilter, c: Conversation, me: string, now: number): b
 
 /** Undefined: only the server knows (search, mentions that were read, words of a saved view). */
 export function belongs(v: View, c: Conversation, me: string, saved?: SavedView, now = 0): boolean | undefined {
+  if (c.merged_into !== null) return false;
   switch (v.kind) {
     case "saved":
       return saved ? fits(saved.filter, c, me, now) : false;

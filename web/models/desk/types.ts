@@ -189,6 +189,8 @@ export interface Conversation {
   team: { id: string; name: string } | null;
   /** In no queue, count or routing. */
   spam: boolean;
+  /** The conversation that goes on instead of this one. */
+  merged_into: string | null;
   skills: string[];
   /** What is promised and due first; null when nothing is. */
   sla: SLA | null;

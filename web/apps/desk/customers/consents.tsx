@@ -15,7 +15,7 @@ import { dateTime } from "../texts.ts";
 
 export function ConsentList({ c }: { c: () => Contact }) {
   const all: Signal<readonly Consent[]> = signal<readonly Consent[]>([]);
-  const id = c().id, version = computed(() => c().version);
+  const id = c().id, version = computed(c);
   effect(() => {
     version();
     queueMicrotask(() => desk.customers.consents(id).then((now) => all.set(now), (error) => desk.ignorePassing(error)));

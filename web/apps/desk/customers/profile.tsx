@@ -45,7 +45,8 @@ function Whole({ c }: { c: () => Contact }) {
   const identities: Signal<readonly Identity[]> = signal<readonly Identity[]>([]);
   const kind: Signal<EntryKind> = signal<EntryKind>("all");
   const pages: Signal<Pages<Entry>> = signal(desk.customers.timeline(c().id, "all"));
-  const id = c().id, version = computed(() => c().version * 1e6 + c().conversations);
+  // Whatever is told of him: not each of it makes a new version.
+  const id = c().id, version = computed(c);
   effect(() => {
     version();
     queueMicrotask(() => {
