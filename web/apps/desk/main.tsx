@@ -16,7 +16,7 @@ import { startNews } from "./news.ts";
 import { customerShown, letters, startPrefs, undoSeconds } from "./prefs.ts";
 import { Rail } from "./rail.tsx";
 import { Broken, NotAgent, SignIn } from "./sign-in.tsx";
-import { desk, media, route } from "./state.ts";
+import { desk, media, openConversation, route } from "./state.ts";
 import { titleOf } from "./texts.ts";
 
 startPrefs();
@@ -184,6 +184,11 @@ effect(() => {
   if (ready && r.at === "desk") queueMicrotask(() => desk.show(r.view, r.open));
   // What one does not look at is not told as looked at.
   if (ready && r.at !== "desk") queueMicrotask(() => desk.show(desk.view.peek(), undefined));
+});
+// What was merged goes on elsewhere.
+effect(() => {
+  const next = desk.open()?.conversation()?.merged_into;
+  if (next) queueMicrotask(() => openConversation(next));
 });
 effect(() => desk.undoSeconds.set(undoSeconds()));
 effect(() => {

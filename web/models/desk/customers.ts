@@ -330,7 +330,6 @@ export class Customers {
     const kept = await api.post<Conversation>(`/conversations/${enc(id)}/merge`, { into });
     const gone = this.desk.conversations.peek().get(id);
     this.desk.put(kept, ...(gone ? [{ ...gone, merged_into: kept.id }] : []));
-    this.desk.model(kept.id).timeline.outdate();
     return kept;
   }
   async undoConversationMerge(id: string, merge: string): Promise<void> {
@@ -338,11 +337,6 @@ export class Customers {
       `/conversations/${enc(id)}/merges/${enc(merge)}/undo`,
     );
     this.desk.put(done.conversation, done.other);
-    for (const c of [done.conversation, done.other]) {
-      const { timeline } = this.desk.model(c.id);
-      timeline.outdate();
-      if (this.desk.openId.peek() === c.id) void timeline.load();
-    }
   }
   company(id: string): Promise<Company> {
     return this.desk.api.get(`/companies/${enc(id)}`);

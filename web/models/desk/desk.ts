@@ -361,7 +361,11 @@ export class DeskModel {
   }
 
   async loadConversation(id: string): Promise<void> {
-    await this.attempt(async () => this.put(await this.api.conversation(id)));
+    await this.attempt(async () => {
+      const c = await this.api.conversation(id);
+      // One that was merged is answered with the one that goes on.
+      this.put(c, ...(c.id === id ? [] : [{ ...c, id, merged_into: c.id }]));
+    });
   }
   async loadContact(id: string): Promise<void> {
     try {
@@ -545,7 +549,8 @@ export class DeskModel {
   }
 
   #itemCreated(id: string, item: Item): void {
-    this.#models.get(id)?.timeline.apply(item);
+    if (item.kind === "system" && item.system.type === "merge") void this.#models.get(id)?.timeline.anew();
+    else this.#models.get(id)?.timeline.apply(item);
     if (item.kind === "message" && item.author.kind === "contact" && this.typing.peek().get(id)?.contact) {
       // What he was writing is here.
       const agents = this.typing.peek().get(id)?.agents ?? [];

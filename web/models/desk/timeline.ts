@@ -201,6 +201,13 @@ export class Timeline {
     this.items.update((now) => now.filter((i) => i.kind !== "note" || i.note.id !== note));
   }
 
+  /** What was shown stands elsewhere now, or more does here: nothing that was known is kept. */
+  async anew(): Promise<void> {
+    this.items.set([]);
+    this.loaded.set(false);
+    await this.load();
+  }
+
   /** Events were missed: loads again what is shown, or at the next visit. */
   outdate(): void {
     this.#stale = true;
