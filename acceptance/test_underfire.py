@@ -20,7 +20,7 @@ def test_nothing_is_lost_under_fire(database):
     everything = total(story)
     assert everything.injected >= FAULTS * 0.9, table(story)
     assert not everything.bad, table(story)
-    assert min(everything.acknowledged[what] for what in ("messages", "receipts", "uploads", "notes", "assignments", "to_device", "said", "told", "pushes")) >= 5
+    assert min(everything.acknowledged[what] for what in ("messages", "receipts", "uploads", "notes", "assignments", "to_device", "said", "strange", "sealed", "told", "pushes")) >= 5
     assert len(story.starts) >= 5 and sum(story.refusals.values()) > 0 and story.lost_answers > 0
 
 

@@ -35,6 +35,8 @@ class Act:
         self.uploads: list[tuple[str, bytes]] = []
         self.notes: list[str] = []
         self.said: list[list[str]] = [[], []]               # by the agent, by the customer
+        self.sealed_room = ""
+        self.sealed: list[list[str]] = []                   # by the two who encrypt
         self.assignments: list[str] = []
         self.priority = ""
         self.seen_uploads = 0

@@ -7,7 +7,7 @@ import dataclasses
 
 from .story import Row, Story
 
-COLUMNS = {"messages": "msgs", "receipts": "rcpts", "uploads": "upl", "notes": "notes", "assignments": "assg", "to_device": "dev", "said": "desk", "pushes": "push", "told": "as"}
+COLUMNS = {"messages": "msgs", "receipts": "rcpts", "uploads": "upl", "notes": "notes", "assignments": "assg", "to_device": "dev", "said": "desk", "strange": "nio", "sealed": "e2e", "pushes": "push", "told": "as"}
 
 
 def total(story: Story) -> Row:

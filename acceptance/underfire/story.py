@@ -25,6 +25,7 @@ from .faults import KINDS, Kind
 from .followers import Classic, Console, Follower, Sliding
 from .outside import REGISTRATION, Outside
 from .shim import Shim
+from .strangers import Sealed, SealedSender, Stranger, StrangeFollower, StrangeSender
 from .wire import Flight, Proxy, Wire
 
 SENDERS = 4
@@ -261,7 +262,7 @@ class Story:
         """New people, a new room and two new conversations: what a check looks at stays small."""
         self.act = act = Act(len(self.acts))
         self.acts.append(act)
-        crowd, watcher, customers = await asyncio.to_thread(self._people, act)
+        crowd, watcher, customers, sealed = await asyncio.to_thread(self._people, act)
         port = self.proxy.port
         self.watcher, self.crowd = watcher, crowd
         self.direct = Wire(self.server.port)
@@ -269,8 +270,19 @@ class Story:
         def joins(person) -> tuple:
             return (port, person.token, self.gate, self.flight, self.pace)
 
+        def session(person) -> tuple[str, str, str]:
+            return (person.id, person.device, person.token)
+
+        stranger = Stranger(port, session(crowd[-1]), self.flight)
+        self.sealed = []
+        for person in sealed:
+            place = self.directory / "keys" / person.name
+            place.mkdir(parents=True)
+            self.sealed.append(Sealed(Stranger(port, session(person), self.flight, place)))
         self.doers = [
-            *(Sender(act, n, person.id, (watcher.id, watcher.device), *joins(person)) for n, person in enumerate(crowd)),
+            *(Sender(act, n, person.id, (watcher.id, watcher.device), *joins(person)) for n, person in enumerate(crowd[:-1])),
+            StrangeSender(act, SENDERS, stranger, (watcher.id, watcher.device), *joins(crowd[-1])),
+            *(SealedSender(act, n, follower, (other.id, other.device), *joins(other)) for n, (follower, other) in enumerate(zip(self.sealed, sealed[::-1]))),
             Uploader(act, self.seed * 1000 + act.number, *joins(crowd[0])),
             Agent(act, self.agents, *joins(self.anna)),
             Customer(act, *joins(customers[1])),
@@ -279,13 +291,14 @@ class Story:
         self.second = Classic(port, crowd[0].token, self.flight)
         self.sliding = [Sliding(port, person.token, self.flight) for person in (watcher, crowd[1])]
         self.console = Console(port, self.anna.token, self.flight)
-        self.followers = [self.classic, self.second, *self.sliding, self.console]
-        for follower in self.followers[:-1]:
+        self.strange = StrangeFollower(stranger)
+        self.followers = [self.classic, self.second, *self.sliding, self.strange, *self.sealed, self.console]
+        for follower in [*self.followers[:-1], *self.sealed]:        # a second time, when each has told its keys
             await follower.settle()
         # What a check has seen already.
-        self.mark, self.taken = self.classic.since, len(self._timeline())
-        self.next_number = [0] * SENDERS
-        self.next_private = [0] * SENDERS
+        self.mark, self.taken = self.classic.since, [len(timeline) for timeline in self._timelines().values()]
+        self.next_number = [0] * len(act.messages)
+        self.checks = 0
         self.history: list[str] = []
         self.last_states: dict[str, tuple[str, int]] = {}
         self.desk_items: dict[str, list[dict]] = {act.conversation: [], act.served: []}
@@ -302,7 +315,11 @@ class Story:
 
     def _people(self, act: Act):
         server = self.server
-        crowd = [server.register(f"crowd{act.number}-{n}") for n in range(SENDERS)]
+        crowd = [server.register(f"crowd{act.number}-{n}") for n in range(SENDERS + 1)]     # the last one has matrix-nio
+        sealed = [server.register(f"sealed{act.number}-{n}") for n in range(2)]
+        act.sealed_room = sealed[0].create_room(preset="public_chat", name="sealed", initial_state=[
+            {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}])
+        sealed[1].join(act.sealed_room)
         watcher = server.register(f"watcher{act.number}")
         act.room = self.anna.create_room(preset="public_chat", name=f"act {act.number}", power_level_content_override={"events": {"org.example.count": 0}})
         for person in [*crowd, watcher]:
@@ -323,7 +340,7 @@ class Story:
         self.anna.say(act.conversation, "What can I do for you?")       # so that nobody waits: a conversation that waits may go back into the queue
         owner = self.anna.desk("GET", f"/conversations/{act.conversation}")["assignee"]
         self.agents = (self.karim.id, self.anna.id) if owner and owner["id"] == self.anna.id else (self.anna.id, self.karim.id)
-        return crowd, watcher, customers
+        return crowd, watcher, customers, sealed
 
     async def _end_act(self) -> None:
         await self.check(goes_on=False)
@@ -331,6 +348,7 @@ class Story:
         for someone in [*self.doers, *self.followers]:
             someone.task.cancel()
             someone.wire.close()
+        await self._send_strangers_home()
         for someone in self.doers:
             self.refusals.update(someone.refusals)
             self.lost_answers += someone.lost
@@ -341,6 +359,11 @@ class Story:
         self.doers, self.followers = [], []
         if self.problems:
             raise Problem("at the end of an act")
+
+    async def _send_strangers_home(self) -> None:
+        for follower in self.followers:
+            if isinstance(follower, StrangeFollower):
+                await follower.client.close()
 
     # --- checks ---------------------------------------------------------------------------------------------------------------------
 
@@ -370,6 +393,7 @@ class Story:
             if difference := await follower.difference():
                 self._bad("differing", f"{type(follower).__name__}: {difference}")
         await self._messages()
+        await self._secrets()
         await self._personal()
         await self._uploads()
         await self._desk()
@@ -386,9 +410,9 @@ class Story:
     def _count(self) -> None:
         act = self.act
         now = collections.Counter(
-            messages=sum(map(len, act.messages)), receipts=sum(doer.receipts for doer in self.doers if isinstance(doer, Sender)), uploads=len(act.uploads),
+            messages=sum(map(len, act.messages)), receipts=sum(doer.receipts for doer in self.doers if isinstance(doer, (Sender, StrangeSender))), uploads=len(act.uploads),
             notes=len(act.notes), assignments=len(act.assignments), to_device=sum(map(len, act.to_device)), said=sum(map(len, act.said)),
-            pushes=len(self.outside.pushed), told=len(self.outside.told))
+            sealed=sum(map(len, act.sealed)), strange=len(act.messages[SENDERS]), pushes=len(self.outside.pushed), told=len(self.outside.told))
         self.row.acknowledged.update(now - self.checked)
         self.checked = now
 
@@ -408,8 +432,10 @@ class Story:
                 return status, answer
             await asyncio.sleep(0.05)
 
-    def _timeline(self) -> list[dict]:
-        return self.classic.rooms[self.act.room].timeline
+    def _timelines(self) -> dict[str, list[str]]:
+        """What two clients have seen of the room, each by its own library."""
+        return {"the watcher": [event["event_id"] for event in self.classic.rooms[self.act.room].timeline],
+                "matrix-nio": [event.event_id for event in self.strange.timelines[self.act.room]]}
 
     async def _messages(self) -> None:
         """What the room has got since the last check: each acknowledged message once, in the order of its sender, as the watcher saw it."""
@@ -419,11 +445,13 @@ class Story:
             page = await self.ask(self.watcher.token, f"{C3}/rooms/{act.room}/messages?dir=f&limit=500&from={token}")
             events += page["chunk"]
             token = page.get("end") if page["chunk"] else None
-        seen = [event["event_id"] for event in self._timeline()[self.taken:]]
-        self.mark, self.taken = self.classic.since, len(self._timeline())
-        if seen != (stored := [event["event_id"] for event in events]):
-            at = next((n for n, (a, b) in enumerate(zip(seen, stored)) if a != b), min(len(seen), len(stored)))
-            self._bad("differing", f"the watcher saw other events than there are, from number {at} of {len(seen)} and {len(stored)}: {seen[at:at + 3]} instead of {stored[at:at + 3]}")
+        stored = [event["event_id"] for event in events]
+        for n, (name, timeline) in enumerate(self._timelines().items()):
+            seen, self.taken[n] = timeline[self.taken[n]:], len(timeline)
+            if seen != stored:
+                at = next((n for n, (a, b) in enumerate(zip(seen, stored)) if a != b), min(len(seen), len(stored)))
+                self._bad("differing", f"{name} saw other events than there are, from number {at} of {len(seen)} and {len(stored)}: {seen[at:at + 3]} instead of {stored[at:at + 3]}")
+        self.mark = self.classic.since
         for event in events:
             if event["type"] == "org.example.count":
                 self.last_states[event["state_key"]] = (event["event_id"], event["content"]["n"])
@@ -444,6 +472,21 @@ class Story:
         for sender, messages in enumerate(act.messages):
             if len(messages) != self.next_number[sender]:
                 self._bad("lost", f"sender {sender}: {len(messages)} messages were acknowledged, {self.next_number[sender]} are there")
+
+    async def _secrets(self) -> None:
+        """Both who encrypt have read what either has said. Their programs end and start again now and then."""
+        act = self.act
+        for n, follower in enumerate(self.sealed):
+            texts, locked = follower.read(act.sealed_room)
+            if locked:
+                self._bad("lost", f"the key of {locked[:3]}, {len(locked)} in all, has not come to {follower.client.user_id}")
+            for sender, said in enumerate(act.sealed):
+                found = [text for text in texts if text.startswith(f"sealed {sender}:")]
+                if found != said:
+                    self._bad(*_compare(found, said, f"what {follower.client.user_id} can read of {sender}"))
+            if self.checks % 7 == 3 * n + 2:
+                await follower.restart()
+        self.checks += 1
 
     async def _personal(self) -> None:
         """Receipts, markers, account data, states and messages to devices: the last acknowledged ones."""
@@ -548,6 +591,7 @@ class Story:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._send_strangers_home()
         if hasattr(self, "server"):
             self.server.kill()
             if hasattr(self.server, "site"):
