@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
 import time
+
+import httpx
 
 from server import ROOT, Server, free_port
 
@@ -21,11 +24,16 @@ def tool(name: str) -> str:
     raise FileNotFoundError(f"{name} is not in {TOOLS}: run scripts/setup.sh test")
 
 
-class Proxy:
-    """A running proxy; `base` is its address."""
+NAME = "shop.example"
+"""What the files of deploy/ call the server; with HTTPS it is asked for by this name, at 127.0.0.1."""
 
-    def __init__(self, command: list[str], port: int, log: pathlib.Path):
-        self.base = f"http://127.0.0.1:{port}"
+
+class Proxy:
+    """A running proxy; `base` is its address, `trust` the file with its certificate where it speaks HTTPS."""
+
+    def __init__(self, command: list[str], port: int, log: pathlib.Path, trust: pathlib.Path | None = None):
+        self.port, self.trust = port, trust
+        self.base = f"{'https' if trust else 'http'}://127.0.0.1:{port}"
         self.log = log
         with open(log, "ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
@@ -38,6 +46,21 @@ class Proxy:
                 assert self.process.poll() is None and time.monotonic() < deadline, log.read_text()[-2000:]
                 time.sleep(0.05)
 
+    def client(self, local: str | None = None, **options) -> httpx.Client:
+        """Asks by HTTPS for the name, as a browser does; from the address `local`."""
+        class Named(httpx.HTTPTransport):
+            def handle_request(self, request):
+                request.extensions["sni_hostname"] = NAME
+                return super().handle_request(request)
+
+        deadline = time.monotonic() + 15
+        while not self.trust.exists():          # Caddy makes it at its first start
+            assert time.monotonic() < deadline, self.log.read_text()[-2000:]
+            time.sleep(0.05)
+        context = ssl.create_default_context(cafile=str(self.trust))
+        headers = {"Host": NAME, **options.pop("headers", {})}
+        return httpx.Client(base_url=self.base, transport=Named(verify=context, local_address=local), headers=headers, timeout=60, **options)
+
     def problems(self) -> str:
         return "\n".join(line[:600] for line in self.log.read_text().splitlines() if "error" in line.lower() or " 50" in line)[-3000:]
 
@@ -49,23 +72,31 @@ class Proxy:
         self.process.wait(20)
 
 
-def caddy(server: Server) -> Proxy:
-    """deploy/Caddyfile, on plain HTTP."""
+def caddy(server: Server, tls: bool = False) -> Proxy:
+    """deploy/Caddyfile, on plain HTTP, or with a certificate of its own authority."""
     port = free_port()
-    text = (ROOT / "deploy/Caddyfile").read_text().replace("shop.example {", f"http://127.0.0.1:{port} {{").replace("127.0.0.1:8008", f"127.0.0.1:{server.port}")
-    file = server.directory / "Caddyfile"
-    file.write_text("{\n\tadmin off\n}\n" + text)
-    return Proxy([tool("caddy"), "run", "--config", str(file), "--adapter", "caddyfile"], port, server.directory / "caddy.log")
+    site = f"{NAME}:{port} {{\n\ttls internal" if tls else f"http://127.0.0.1:{port} {{"
+    text = (ROOT / "deploy/Caddyfile").read_text().replace(f"{NAME} {{", site).replace("127.0.0.1:8008", f"127.0.0.1:{server.port}")
+    file, authority = server.directory / "Caddyfile", server.directory / "authority"
+    file.write_text(text.replace("grace_period 10s", f"grace_period 2s\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n\tstorage file_system {authority}"))
+    return Proxy([tool("caddy"), "run", "--config", str(file), "--adapter", "caddyfile"], port, server.directory / "caddy.log",
+                 authority / "pki/authorities/local/root.crt" if tls else None)
 
 
-def haproxy(server: Server) -> Proxy:
-    """deploy/haproxy.cfg, on plain HTTP."""
+def haproxy(server: Server, tls: bool = False) -> Proxy:
+    """deploy/haproxy.cfg, on plain HTTP, or with a certificate."""
     port = free_port()
     lines = []
+    certificate = server.directory / "haproxy.pem"
+    if tls:
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", server.directory / "haproxy.key", "-out", certificate,
+                        "-days", "2", "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"], check=True, capture_output=True)
+        certificate.write_text(certificate.read_text() + (server.directory / "haproxy.key").read_text())
     for line in (ROOT / "deploy/haproxy.cfg").read_text().splitlines():
-        if "bind :443" in line or "redirect scheme" in line:
+        if ("bind :80" in line or "redirect scheme" in line) if tls else ("bind :443" in line or "redirect scheme" in line):
             continue
+        line = line.replace("bind :443", f"bind 127.0.0.1:{port}").replace("/etc/haproxy/shop.example.pem", str(certificate))
         lines.append(line.replace("maxconn 20000", "maxconn 2000").replace("bind :80", f"bind 127.0.0.1:{port}").replace("127.0.0.1:8008", f"127.0.0.1:{server.port}"))
     file = server.directory / "haproxy.cfg"
     file.write_text("\n".join(lines) + "\n")
-    return Proxy([tool("haproxy"), "-db", "-f", str(file)], port, server.directory / "haproxy.log")
+    return Proxy([tool("haproxy"), "-db", "-f", str(file)], port, server.directory / "haproxy.log", certificate if tls else None)

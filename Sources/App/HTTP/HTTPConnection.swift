@@ -264,9 +264,20 @@ final class HTTPConnection: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(out)), promise: nil)
     }
 
+    /// The nearest address on the way that is no proxy of ours. What a client claims stands before what the proxies add, in the same line or in one of its own.
     private func remote(_ head: HTTPRequestHead) -> String {
-        guard shared.context.config.trustedProxies.contains(peer), let last = head.headers.first(name: "x-forwarded-for")?.split(separator: ",").last else { return peer }
-        return String(last.filter { $0 != " " })
+        let trusted = shared.context.config.trustedProxies
+        guard trusted.contains(peer) else { return peer }
+        var nearest = peer
+        for line in head.headers["x-forwarded-for"].reversed() {
+            for part in line.split(separator: ",").reversed() {
+                let address = String(part.filter { $0 != " " && $0 != "\t" })
+                if address.isEmpty { continue }
+                if !trusted.contains(address) { return address }
+                nearest = address
+            }
+        }
+        return nearest
     }
 
     /// Answers at once without reading the rest, and closes.
