@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import math
 import re
 import subprocess
 import threading
@@ -11,8 +12,9 @@ import time
 
 import httpx
 
-from proxies import tool
-from server import ROOT, Server, run
+from proxies import ENVIRONMENT, tool
+from server import ROOT, Server, free_port, run
+from test_tls import SecureServer
 
 V3 = "/_matrix/client/v3"
 
@@ -61,6 +63,61 @@ def test_dashboard_and_alarms_ask_for_what_the_server_tells(server):
     for n, a in enumerate(boxes):
         for b in boxes[:n]:
             assert a["x"] >= b["x"] + b["w"] or b["x"] >= a["x"] + a["w"] or a["y"] >= b["y"] + b["h"] or b["y"] >= a["y"] + a["h"], f"panels overlap: {a} {b}"
+
+
+def test_every_panel_of_the_dashboard_has_something_to_show(tmp_path):
+    """A real Prometheus reads a server with a certificate, with the alarms as its rules, and is asked what Grafana would ask."""
+    port = free_port()
+    with SecureServer() as server:
+        (tmp_path / "prometheus.yml").write_text(json.dumps({
+            "global": {"scrape_interval": "250ms", "evaluation_interval": "500ms"}, "rule_files": [str(ROOT / "deploy/alerts.yml")],
+            "scrape_configs": [{"job_name": "comptoir", "scheme": "https", "metrics_path": "/_comptoir/metrics", "tls_config": {"ca_file": str(server.certificate)},
+                                "static_configs": [{"targets": [f"127.0.0.1:{server.port}"]}]}]}))
+        assert run("backup", str(server.directory / "b.tar"), "--data", str(server.data)).returncode == 0
+        prometheus = subprocess.Popen([tool("prometheus"), f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data", f"--web.listen-address=127.0.0.1:{port}",
+                                       "--log.level=error"], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            asked = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1/", timeout=20)
+            person = server.register()
+            room = person.create_room()
+
+            def ask(expression: str) -> list[float]:
+                for name, filling in (("$instance", ".*"), ("$__rate_interval", "5s")):
+                    expression = expression.replace(name, filling)
+                answer = asked.get("query", params={"query": expression}).json()
+                assert answer["status"] == "success", answer
+                return [float(entry["value"][1]) for entry in answer["data"]["result"]]
+
+            deadline = time.monotonic() + 30
+            while True:
+                person.send(room, "hello")
+                time.sleep(0.2)
+                try:
+                    if ask("count_over_time(up[1m])")[:1] >= [10.0]:
+                        break
+                except httpx.ConnectError:
+                    pass                        # it still starts
+                assert time.monotonic() < deadline and prometheus.poll() is None
+            panels = json.loads((ROOT / "deploy/grafana-dashboard.json").read_text())["panels"]
+            expressions = [(panel["title"], target["expr"]) for panel in panels for target in panel.get("targets", [])]
+            shown = {(title, expression): ask(expression) for title, expression in expressions}
+            assert len(shown) > 25
+            empty = [question for question, values in shown.items() if not values or not all(map(math.isfinite, values))]
+            assert not empty, empty
+
+            def value_of(title: str) -> float:
+                return next(values[0] for (name, _), values in shown.items() if name == title)
+
+            assert value_of("Up") == 1 and value_of("Events a second") > 1 and 0 < value_of("Time to the answer") < 2
+            assert 0 <= value_of("Last backup, age") < 120 and 86_400 < value_of("Certificate ends in") < 3 * 86_400
+            rules = [rule for group in asked.get("rules").json()["data"]["groups"] for rule in group["rules"]]
+            assert len(rules) == 10 and all(rule["health"] == "ok" for rule in rules), rules
+            # The certificate of the tests ends in two days: that alarm must ring, and the others be quiet.
+            ringing = {rule["name"] for rule in rules if rule["state"] != "inactive"} - {"ComptoirDiskFills"}
+            assert ringing == {"ComptoirCertificateEnds"}, ringing
+        finally:
+            prometheus.terminate()
+            prometheus.wait(20)
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
