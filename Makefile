@@ -1,7 +1,7 @@
 # `make help` prints what each target does. Every target installs what it misses first and can be run again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build web demo test test-swift test-web test-acceptance crash simulation bench bench-peers fuzz licences clean
+.PHONY: help setup build install web demo test test-swift test-web test-acceptance crash simulation bench bench-peers fuzz licences clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,9 @@ setup: ## Install by apt and pip what building, testing and measuring need
 
 build: ## Build the web pages and the server for production (.build/release/comptoir)
 	@scripts/setup.sh demo && scripts/build.sh web && scripts/build.sh release
+
+install: ## Install what `make build` made, as root (DESTDIR=DIR to pack it for another machine); starts nothing
+	@DESTDIR="$(DESTDIR)" scripts/install.sh
 
 web: ## Build the web pages alone (web/dist)
 	@scripts/setup.sh demo && scripts/build.sh web

@@ -16,7 +16,7 @@ server=(build-essential pkg-config git ca-certificates libsqlite3-dev libpq-dev 
 web=(python3-venv esbuild brotli fonts-inter)
 case $profile in
 demo)  packages=("${server[@]}" "${web[@]}") lists=(scripts/requirements-web.txt) ;;
-test)  packages=("${server[@]}" "${web[@]}" chromium fonts-noto-color-emoji postgresql sqlite3 procps iproute2
+test)  packages=("${server[@]}" "${web[@]}" chromium fonts-noto-color-emoji postgresql sqlite3 procps iproute2 systemd
                  ngircd nheko xvfb xdotool imagemagick)
        lists=(scripts/requirements-web.txt acceptance/requirements.txt) ;;
 bench) packages=("${server[@]}" golang-go python3) lists=() ;;

@@ -27,6 +27,16 @@ package final class Server: Sendable {
         try await Server(config, clock: clock, entropy: entropy, log: log, claim: nil, listen: false)
     }
 
+    /// For a command, beside a server that may run. One that is newer than the database brings it up to date only where no server runs: an older one
+    /// would go on with a schema that it does not know.
+    package static func openBeside(_ config: Config, log: Logger) async throws -> Server {
+        let claim: Claim?
+        do { claim = try UpgradeBackup.isDue(config) ? try Claim(config, log) : nil } catch is Claim.Failure {
+            throw Claim.Failure(description: "The server that runs is of an older version than this program. Restart it, then try again.")
+        }
+        return try await Server(config, clock: SystemClock(), entropy: SystemEntropy(), log: log, claim: claim, listen: false)
+    }
+
     /// Opens, and listens.
     package static func start(_ config: Config, clock: any Clock = SystemClock(), entropy: any Entropy = SystemEntropy(), log: Logger) async throws -> Server {
         try await Server(config, clock: clock, entropy: entropy, log: log, claim: try Claim(config, log), listen: true)
@@ -50,7 +60,7 @@ package final class Server: Sendable {
 
     private init(_ config: Config, clock: any Clock, entropy: any Entropy, log: Logger, claim: Claim?, listen: Bool) async throws {
         let features = Features(), all = features.all
-        let location: Database.Location = config.databaseURL.map { .postgres(url: $0) } ?? .sqlite(path: config.dataDirectory + "/comptoir.db")
+        let location = UpgradeBackup.location(config)
         try DataDirectory.prepare(config.dataDirectory)
         self.claim = claim
         // Before the database is touched: a certificate that cannot be used is no reason to migrate.

@@ -19,6 +19,7 @@ struct CopyCommand: ParsableCommand {
     func run() throws {
         let config = try place.load(), progress = ProgressLine()
         defer { progress.end() }
+        try becomeOwner(of: config.dataDirectory)
         var log = Logger(label: "comptoir") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = .warning
         let moved = try DatabaseMove.run(config, to: to, now: SystemClock().now, log: log) { progress.tell($0, Int($1), Int($2)) }

@@ -19,6 +19,7 @@ struct DoctorCommand: AsyncParsableCommand {
             report([Doctor.Finding(.fail, error.description, advice: "Correct the settings; the server does not start with them.")])
             throw ExitCode(1)
         }
+        try becomeOwner(of: config.dataDirectory)    // it judges what the server may do
         var findings = Doctor.examine(config, deep: deep, now: SystemClock().now)
         if let reached = await Doctor.reach(config) { findings.append(reached) }
         report(findings)

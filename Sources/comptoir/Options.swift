@@ -5,21 +5,41 @@ import MatrixCore
 import ServerKit
 import Store
 
-/// Which server a command works on.
+/// Which server a command works on: what is named, or else the one that is installed on this machine.
 struct PlaceOptions: ParsableArguments {
-    @Option(help: "Settings file (see 'comptoir config').") var config: String?
+    @Option(help: "Settings file (see 'comptoir config'); \(Installed.settings) when nothing says where the server is.") var config: String?
     @Option(help: "Data directory of the server.") var data: String?
     @Option(help: "PostgreSQL URL instead of the embedded database.") var database: String?
     @Option(help: "Matrix server name; known from the database when it is left out.") var serverName: String?
 
     func load(further: [(key: String, value: String)] = []) throws -> Config {
-        var flags = further
+        var file = config, flags = further
+        let isNamed = config != nil || data != nil || database != nil || ["COMPTOIR_CONFIG", "COMPTOIR_DATA", "COMPTOIR_DATABASE"].contains { ConfigLoader.environment[$0] != nil }
+        if !isNamed, Files.exists(Installed.settings) {
+            file = Installed.settings
+            flags = [("data", Installed.data), ("web", Installed.web)] + flags
+        }
         for (key, value) in [("data", data), ("database", database), ("server_name", serverName)] {
             if let value { flags.append((key, value)) }
         }
-        var settings = try ConfigLoader.load(file: config, flags: flags)
+        var settings = try ConfigLoader.load(file: file, flags: flags)
         if settings.serverName == Config().serverName, let stored = Identity.serverName(settings) { settings.serverName = stored }
         return settings
+    }
+}
+
+/// Where deploy/comptoir.service has everything.
+enum Installed {
+    static let settings = "/etc/comptoir/comptoir.conf", data = "/var/lib/comptoir", web = "/usr/local/share/comptoir/web"
+}
+
+/// Called as root, a command goes on as the owner of the data directory: what it makes there must belong to the server.
+func becomeOwner(of directory: String) throws {
+    var found = stat()
+    guard geteuid() == 0, stat(directory, &found) == 0, found.st_uid != 0 else { return }
+    let name = getpwuid(found.st_uid).map { String(cString: $0.pointee.pw_name) }
+    guard (name.map { initgroups($0, found.st_gid) } ?? setgroups(0, nil)) == 0, setgid(found.st_gid) == 0, setuid(found.st_uid) == 0 else {
+        throw CommandFailure("The data directory '\(directory)' belongs to another user, and this command cannot work as that one: \(String(cString: strerror(errno))).")
     }
 }
 

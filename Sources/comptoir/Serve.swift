@@ -79,9 +79,11 @@ enum ServerProcess {
         let server = try await start(config, logger(config.logLevel))
         var line = banner(server) + "\n"
         line.withUTF8 { _ = Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        ServiceManager.tell(.ready)
 
         while await signals.next() == SIGHUP { server.reload() }
         Signals.end()   // the second one ends it at once
+        ServiceManager.tell(.ending)
         server.context.log.info("ending")
         await server.stop()
         if server.wasReplaced { throw CommandFailure("Another comptoir server has taken the database.") }

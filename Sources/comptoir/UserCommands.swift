@@ -20,7 +20,8 @@ struct UserCommand: AsyncParsableCommand {
         }
         var log = Logger(label: "comptoir") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = .warning
-        let server = try await Server.open(config, log: log)
+        try becomeOwner(of: config.dataDirectory)
+        let server = try await Server.openBeside(config, log: log)
         do {
             let result = try await body(server.context)
             await server.stop()

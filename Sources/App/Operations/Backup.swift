@@ -121,6 +121,8 @@ package enum Backup {
         let path = "\(config.dataDirectory)/\(lastName)"
         let file = open(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { return }
+        // The server reads it, and may be somebody else than who saves.
+        if let owner = Files.info(config.dataDirectory)?.owner, owner != geteuid() { _ = fchown(file, owner, gid_t.max) }
         let text = Array("\(now)\n".utf8), isWritten = write(file, text, text.count) == text.count
         close(file)
         if isWritten { rename(path + ".part", path) }

@@ -13,6 +13,13 @@ enum UpgradeBackup {
     static let folder = "backups"
     static let longest: Int64 = 30 * 86_400_000
 
+    static func location(_ config: Config) -> Database.Location {
+        config.databaseURL.map { .postgres(url: $0) } ?? .sqlite(path: config.dataDirectory + "/" + Backup.databaseName)
+    }
+
+    /// Whether this program would change the schema of what is there.
+    static func isDue(_ config: Config) throws -> Bool { try Database.pendingUpgrade(location(config), migrations: Inventory.migrations) != nil }
+
     /// Called by what serves, before the database is opened.
     static func take(_ config: Config, _ location: Database.Location, migrations: [Migration], now: Int64, log: Logger) throws {
         guard let upgrade = try Database.pendingUpgrade(location, migrations: migrations) else { return }
