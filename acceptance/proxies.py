@@ -83,15 +83,20 @@ def caddy(server: Server, tls: bool = False) -> Proxy:
                  authority / "pki/authorities/local/root.crt" if tls else None)
 
 
+def _certificate(server: Server) -> pathlib.Path:
+    """A certificate for the name, with its key in the same file."""
+    both, key = server.directory / "proxy.pem", server.directory / "proxy.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", both, "-days", "2", "-subj", f"/CN={NAME}",
+                    "-addext", f"subjectAltName=DNS:{NAME}"], check=True, capture_output=True)
+    both.write_text(both.read_text() + key.read_text())
+    return both
+
+
 def haproxy(server: Server, tls: bool = False) -> Proxy:
     """deploy/haproxy.cfg, on plain HTTP, or with a certificate."""
     port = free_port()
     lines = []
-    certificate = server.directory / "haproxy.pem"
-    if tls:
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", server.directory / "haproxy.key", "-out", certificate,
-                        "-days", "2", "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"], check=True, capture_output=True)
-        certificate.write_text(certificate.read_text() + (server.directory / "haproxy.key").read_text())
+    certificate = _certificate(server) if tls else pathlib.Path()
     for line in (ROOT / "deploy/haproxy.cfg").read_text().splitlines():
         if ("bind :80" in line or "redirect scheme" in line) if tls else ("bind :443" in line or "redirect scheme" in line):
             continue
@@ -100,3 +105,18 @@ def haproxy(server: Server, tls: bool = False) -> Proxy:
     file = server.directory / "haproxy.cfg"
     file.write_text("\n".join(lines) + "\n")
     return Proxy([tool("haproxy"), "-db", "-f", str(file)], port, server.directory / "haproxy.log", certificate if tls else None)
+
+
+def nginx(server: Server, tls: bool = True) -> Proxy:
+    """deploy/nginx.conf, on plain HTTP, or with a certificate."""
+    port, directory, certificate = free_port(), server.directory, _certificate(server)
+    text = (ROOT / "deploy/nginx.conf").read_text().replace("127.0.0.1:8008", f"127.0.0.1:{server.port}")
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{free_port()};").replace("listen 443 ssl http2;", f"listen 127.0.0.1:{port}{' ssl http2' if tls else ''};")
+    for name in ("fullchain.pem", "privkey.pem"):
+        text = text.replace(f"/etc/letsencrypt/live/{NAME}/{name}", str(certificate))
+    (directory / "site").write_text(text)
+    kinds = "".join(f"\t{kind}_temp_path {directory}/nginx-{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    file = directory / "nginx.conf"
+    file.write_text(f"{'user root;' if os.geteuid() == 0 else ''}\ndaemon off;\npid {directory}/nginx.pid;\nerror_log {directory}/nginx.log warn;\nevents {{ worker_connections 1024; }}\n"
+                    f"http {{\n\taccess_log off;\n{kinds}\tinclude {directory}/site;\n}}\n")
+    return Proxy([tool("nginx"), "-p", str(directory), "-e", str(directory / "nginx.log"), "-c", str(file)], port, directory / "nginx.log", certificate if tls else None)

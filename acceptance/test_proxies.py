@@ -20,7 +20,7 @@ from shop import DESK, Agent
 V3 = "/_matrix/client/v3"
 
 
-@pytest.fixture(scope="module", params=["caddy", "haproxy"])
+@pytest.fixture(scope="module", params=["caddy", "haproxy", "nginx"])
 def place(request):
     """A shop, and a proxy in front of it."""
     with shop.Shop(config="trusted_proxies = 127.0.0.1\n") as server, getattr(proxies, request.param)(server, tls=True) as front:

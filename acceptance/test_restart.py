@@ -111,11 +111,11 @@ class ActivatedServer(Server):
                                 pass_fds=(3,), preexec_fn=lambda: os.dup2(listener, 3), **options)
 
 
-@pytest.mark.parametrize("proxy", ["caddy", "haproxy", "haproxy-alone"])
+@pytest.mark.parametrize("proxy", ["caddy", "nginx", "haproxy", "haproxy-alone"])
 def test_behind_a_proxy_no_request_fails(proxy):
-    # Caddy 2.6, which Debian has, cannot try a request with a body again when nobody listens: the service manager's socket spares it that.
+    # nginx, and Caddy 2.6, which Debian has, cannot try a request with a body again when nobody listens: the service manager's socket spares it that.
     server = Server() if proxy == "haproxy-alone" else ActivatedServer()
-    with server, (proxies.caddy if proxy == "caddy" else proxies.haproxy)(server) as front:
+    with server, getattr(proxies, proxy.split("-")[0])(server, tls=False) as front:
         assert httpx.get(front.base + "/_comptoir/metrics").status_code == 404
         assert httpx.get(front.base + "/_matrix/client/versions").status_code == 200
         with Load(server, front.base) as load:

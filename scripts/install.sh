@@ -23,7 +23,7 @@ chmod -R u=rwX,go=rX "$share/comptoir/web.new"
 [ ! -e "$share/comptoir/web" ] || mv "$share/comptoir/web" "$share/comptoir/web.old"
 mv "$share/comptoir/web.new" "$share/comptoir/web"
 rm -rf "$share/comptoir/web.old"
-install -m 644 LICENSE docs/OPERATIONS.md docs/LOGGING.md docs/LICENCES.md deploy/Caddyfile deploy/haproxy.cfg deploy/alerts.yml deploy/grafana-dashboard.json "$share/doc/comptoir"
+install -m 644 LICENSE docs/OPERATIONS.md docs/LOGGING.md docs/LICENCES.md deploy/Caddyfile deploy/haproxy.cfg deploy/nginx.conf deploy/alerts.yml deploy/grafana-dashboard.json "$share/doc/comptoir"
 install -m 644 deploy/comptoir.service deploy/comptoir.socket deploy/comptoir-backup.service deploy/comptoir-backup.timer "$units"
 if [ -z "$root" ]; then
     id comptoir >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /var/lib/comptoir --shell /usr/sbin/nologin comptoir

@@ -34,6 +34,8 @@ free_port() {
 
 case $1 in
 start)
+    # It outlives who starts it, and must not keep his files open: a lock among them would stay taken.
+    exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
     [ ! -e "$data" ] || { echo "$data is there already; stop it first" >&2; exit 73; }
     [ "$(id -u)" != 0 ] || chown postgres "$dir"
     cd /

@@ -80,7 +80,7 @@ if ((${#missing[@]})); then
 fi
 
 # --- Programs that would start services when they are installed: unpacked into .build/tools -----------------------
-unpacked=(caddy haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 prometheus)
+unpacked=(caddy haproxy nginx liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 prometheus)
 if [ "$profile" = test ] && [ "$(cat .build/tools/unpacked 2>/dev/null)" != "${unpacked[*]}" ]; then
     say "unpacking ${unpacked[*]} into .build/tools"
     rm -rf .build/tools && mkdir -p .build/tools/packages
