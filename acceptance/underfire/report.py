@@ -32,6 +32,8 @@ def table(story: Story) -> str:
     lines.append(f"{len(story.starts)} starts after a crash, the middle one {starts[len(starts) // 2]:.2f} s, the slowest {starts[-1]:.2f} s; "
                  f"{sum(story.refusals.values())} refusals ({', '.join(f'{n} of {status}' for status, n in sorted(story.refusals.items())) or 'none'}), "
                  f"{story.lost_answers} lost answers; {story.outside.repeated} deliveries repeated to the other sides; {story.sliding_restarts} positions forgotten")
+    if story.flight.silent:
+        lines.append(f"{len(story.flight.silent)} requests were neither answered nor cut within 20 s: {', '.join(story.flight.silent[:5])}")
     lines += [f"PROBLEM {text}" for text in story.problems]
     return "\n".join(lines)
 

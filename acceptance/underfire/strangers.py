@@ -49,8 +49,9 @@ class Stranger(AsyncClient):
         while True:
             self.flight.count += 1
             try:
-                answer = await super().send(method, path, data, *more, **named)
-                text = await answer.read()
+                async with asyncio.timeout(20):         # the library waits for ever for an upload, and for a sync that does not wait
+                    answer = await super().send(method, path, data, *more, **named)
+                    text = await answer.read()
                 if answer.status < 300:
                     return answer
                 last = f"{answer.status} {text[:300]!r}"
@@ -59,12 +60,14 @@ class Stranger(AsyncClient):
                 self.refusals[str(answer.status)] = self.refusals.get(str(answer.status), 0) + 1
             except (aiohttp.ClientError, OSError, TimeoutError) as problem:
                 self.lost += 1
+                if isinstance(problem, TimeoutError):
+                    self.flight.silent.append(f"nio: {method} {path}")
                 last = repr(problem)
             finally:
                 self.flight.count -= 1
             if time.monotonic() > deadline:
                 raise Problem(f"nio: {method} {path}: nothing for {PATIENCE} s, at last {last}")
-            if not isinstance(data, (str, bytes, None.__class__)):
+            if not isinstance(data, (str, bytes, type(None))):
                 raise aiohttp.ClientConnectionError(last)       # the library makes the stream of the file anew, and comes again
             await asyncio.sleep(0.02)
 

@@ -16,7 +16,11 @@ class Lost(Exception):
 class Flight:
     """How many requests wait for their answer (a fault counts only while there are some), and what a refusal may be."""
     count = 0
+    silent: list[str]   # what was neither answered nor cut within 20 s: allowed, and worth a look
     worst = 503     # what cannot be read is a damaged database for SQLite, and a 500
+
+    def __init__(self):
+        self.silent = []
 
 
 class Wire:
@@ -58,6 +62,8 @@ class Wire:
                 return await self.answer()
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError) as problem:
             self.close()
+            if isinstance(problem, TimeoutError):
+                self.flight.silent.append(f"{method} {path}")
             raise Lost(f"{method} {path}: {problem!r}") from None
         except asyncio.CancelledError:
             self.close()
