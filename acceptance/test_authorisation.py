@@ -328,6 +328,10 @@ DESK_LEAST = {
     **{name: "supervisor" for name in ("PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merge", "POST /contacts/{id}/merges/{merge}/undo")},
     "PUT /attributes/{id}": "admin", "DELETE /attributes/{id}": "admin",
     "PUT /tags/{name}": "supervisor", "DELETE /tags/{name}": "supervisor",
+    "PUT /inboxes/{id}/survey": "admin", "GET /recount": "admin", "POST /recount": "admin", "GET /wallboard": "supervisor",
+    **{name: "supervisor" for name in ("GET /report-mails", "POST /report-mails", "PATCH /report-mails/{id}", "DELETE /report-mails/{id}", "POST /report-mails/{id}/test")},
+   
+    **{f"GET /reports/{{metric}}{more}": "supervisor" for more in ("", "/groups", "/conversations", "/export")},
     **{name: "admin" for name in (
         "GET /webhooks", "POST /webhooks", "PATCH /webhooks/{id}", "DELETE /webhooks/{id}",
         "POST /webhooks/{id}/secret", "POST /webhooks/{id}/test", "GET /webhooks/{id}/deliveries", "POST /webhooks/{id}/deliveries/{delivery}/replay")},
@@ -343,7 +347,7 @@ DESK_BODY = {
     "POST /tokens": lambda: {"name": "x", "scopes": ["conversations.read"]},
     "POST /roles": lambda: {"name": f"Role {next(_numbers)}", "permissions": []},
     "POST /sla-policies": lambda: {"name": f"Promise {next(_numbers)}", "first_response": 600}, "PATCH /sla-policies/{id}": lambda: {"name": "Usual"},
-    "POST /hours": lambda: {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}, "PATCH /hours/{id}": lambda: {"name": "Night"},
+    "POST /report-mails": lambda: {"name": f"Mail {next(_numbers)}"}, "POST /hours": lambda: {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}, "PATCH /hours/{id}": lambda: {"name": "Night"},
 }
 
 
@@ -354,7 +358,7 @@ def test_the_desk(shop):
     outsiders: dict[str, Person | None] = {"nobody": None, "a user": shop.register(), "a guest": guest(shop)}
     customer, conversation = visitor(shop)
     outsiders["a customer"] = customer
-    known = {"agents": far.id, "brands": shop.brand["id"], "inboxes": shop.inbox["id"], "conversations": conversation}
+    known = {"agents": far.id, "brands": shop.brand["id"], "inboxes": shop.inbox["id"], "conversations": conversation, "reports": "volume"}
     problems, asked = [], 0
     for route in all_routes():
         if not route["path"].startswith(DESK):

@@ -22,11 +22,11 @@ from test_authorisation import DESK, DESK_OPEN, WIDGET, all_routes, say
 _numbers = itertools.count(1)
 
 AGENT = {"conversations.read", "conversations.write", "contacts.read", "contacts.write", "canned.use"}
-SUPERVISOR = AGENT | {"conversations.all", "conversations.assign", "contacts.merge", "agents.availability", "canned.team", "views.team", "tags.manage", "notes.moderate"}
+SUPERVISOR = AGENT | {"conversations.all", "conversations.assign", "contacts.merge", "agents.availability", "canned.team", "views.team", "tags.manage", "notes.moderate", "reports.read"}
 ALWAYS = {"desk.use", "agents.read", "settings.read"}
 IMPLIED = {"conversations.read": {"contacts.read"}, "conversations.write": {"conversations.read"}, "conversations.all": {"conversations.read"},
            "notes.moderate": {"conversations.read"}, "conversations.assign": {"conversations.write"}, "contacts.write": {"contacts.read"}, "contacts.merge": {"contacts.write"},
-           "canned.team": {"canned.use"}, "views.team": {"conversations.read"}, "agents.manage": {"agents.availability"}}
+           "canned.team": {"canned.use"}, "views.team": {"conversations.read"}, "reports.read": {"conversations.read"}, "agents.manage": {"agents.availability"}}
 
 # Which permission a route asks for.
 NEEDS = {
@@ -68,16 +68,20 @@ NEEDS = {
     **{name: "conversations.write" for name in ("POST /conversations/{id}/later", "PATCH /later/{id}", "DELETE /later/{id}", "POST /later/{id}/now")},
     "GET /sla-policies": "settings.read", "GET /sla-policies/{id}": "settings.read",
     **{f"{method} /sla-policies{more}": "settings.manage" for method, more in (("POST", ""), ("PATCH", "/{id}"), ("DELETE", "/{id}"))},
+    "GET /inboxes/{id}/survey": "settings.read", "PUT /inboxes/{id}/survey": "settings.manage",
+    **{f"GET /reports/{{metric}}{more}": "reports.read" for more in ("", "/groups", "/conversations", "/export")}, "GET /wallboard": "reports.read",
+    **{name: "reports.read" for name in ("GET /report-mails", "POST /report-mails", "PATCH /report-mails/{id}", "DELETE /report-mails/{id}", "POST /report-mails/{id}/test")},
+    "GET /recount": "settings.manage", "POST /recount": "settings.manage",
     "GET /teams": "agents.read", "GET /teams/{id}": "agents.read", "POST /teams": "agents.manage", "PATCH /teams/{id}": "agents.manage", "DELETE /teams/{id}": "agents.manage",
     "GET /agents": "agents.read", "GET /agents/{id}": "agents.read", "POST /agents": "agents.manage", "PATCH /agents/{id}": "agents.availability",
     "PUT /agents/{id}/picture": "agents.manage", "DELETE /agents/{id}/picture": "agents.manage",
 }
 # The whole server's: for those who are limited to no brand, whatever their permissions.
-WHOLE = {"PUT /attributes/{id}", "DELETE /attributes/{id}", "POST /sla-policies", "PATCH /sla-policies/{id}", "DELETE /sla-policies/{id}", "POST /hours", "PATCH /hours/{id}", "DELETE /hours/{id}", "GET /audit", "GET /audit/export", "POST /brands", "DELETE /brands/{id}", "POST /roles", "PATCH /roles/{id}", "DELETE /roles/{id}", "PUT /tags/{name}", "DELETE /tags/{name}"}
+WHOLE = {"GET /recount", "POST /recount", "PUT /attributes/{id}", "DELETE /attributes/{id}", "POST /sla-policies", "PATCH /sla-policies/{id}", "DELETE /sla-policies/{id}", "POST /hours", "PATCH /hours/{id}", "DELETE /hours/{id}", "GET /audit", "GET /audit/export", "POST /brands", "DELETE /brands/{id}", "POST /roles", "PATCH /roles/{id}", "DELETE /roles/{id}", "PUT /tags/{name}", "DELETE /tags/{name}"}
 # Of one's own brand, but of people who may more than whoever has this permission alone.
 # Everybody's, to look at.
-SHARED = {"GET /hours/{id}"}
-MORE = {"POST /conversations/{id}/merges/{merge}/undo", "PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merges/{merge}/undo", "PATCH /segments/{id}", "PUT /contacts/{id}/addresses/{address}/main", "PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
+SHARED = {"GET /hours/{id}", *(f"GET /reports/{{metric}}{more}" for more in ("", "/groups", "/conversations", "/export"))}
+MORE = {"PATCH /report-mails/{id}", "POST /report-mails/{id}/test", "POST /conversations/{id}/merges/{merge}/undo", "PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merges/{merge}/undo", "PATCH /segments/{id}", "PUT /contacts/{id}/addresses/{address}/main", "PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
 
 
 def whole(permissions: set[str]) -> set[str]:
@@ -129,6 +133,7 @@ class World:
         self.own["hours"] = self.other["hours"] = anna.desk("POST", "/hours", {"name": "Days", "time_zone": "Europe/Paris"}, expect=201)["id"]
         self.own["sla-policies"] = anna.desk("POST", "/sla-policies", {"name": "Usual", "first_response": 600, "inboxes": [self.own["inboxes"], inbox["id"]]}, expect=201)["id"]
         self.other["sla-policies"] = anna.desk("POST", "/sla-policies", {"name": "Promise of the mistral", "first_response": 600, "inboxes": [inbox["id"]]}, expect=201)["id"]
+        self.own["reports"] = self.other["reports"] = "volume"
         self.own["roles"] = self.other["roles"] = anna.desk("POST", "/roles", {"name": "Nobody's", "permissions": []}, expect=201)["id"]
         self.people: dict[str, tuple[Agent, set[str]]] = {}
         for role, may in (("agent", AGENT), ("supervisor", SUPERVISOR), ("admin", self.permissions)):
@@ -162,7 +167,7 @@ BODY = {
     "take": {"force": True}, "assign": {"agent": None}, "status": {"status": "pending"}, "priority": {"priority": "high"}, "language": {"language": "fr"}, "read": {"up_to": "1"},
     "viewing": {"viewing": False}, "typing": {"typing": False}, "preview": {"body": "x"}, "availability": {"availability": "offline"},
     "spam": {"spam": False}, "blocked": {"blocked": False}, "consents": {"channel": "email", "purpose": "news", "state": "given", "source": "chat"},
-    "team": {"team": None}, "skills": {"skills": []}, "draft": {"reply": "x", "note": "", "mode": "reply", "device": "d"},
+    "survey": {"active": False}, "team": {"team": None}, "skills": {"skills": []}, "draft": {"reply": "x", "note": "", "mode": "reply", "device": "d"},
 }
 
 
@@ -195,6 +200,8 @@ def body_of(short: str, side: dict[str, str]) -> dict | None:
         return {"ids": [side["conversations"]], "priority": "urgent"}
     if short in ("POST /brands", "POST /roles", "POST /teams", "POST /views", "POST /segments"):
         return {"name": f"New {next(_numbers)}", "permissions": []}
+    if short == "POST /report-mails":
+        return {"name": f"Mail {next(_numbers)}"}
     if short == "POST /hours":
         return {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}
     if short == "POST /sla-policies":

@@ -15,12 +15,14 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations + CustomerSchema.migrations + ContactMerge.migrations + Spam.migrations + ConversationMerge.migrations,
-            routes: Self.routes.map { $0.route(self) } + Widget.routes.map { $0.route(self) },
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations + CustomerSchema.migrations + ContactMerge.migrations + Spam.migrations + ConversationMerge.migrations + Surveys.migrations + Facts.migrations + ReportMails.migrations,
+            routes: Self.routes.map { $0.route(self) } + (Widget.routes + Surveys.widgetRoutes).map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
                 Job("desk.timers", every: 2_000) { c in try await Self.tick(c, live) },
                 Job("desk.search", every: 2_000) { c in _ = try await live.index.catchUp(c) },
+                Job("desk.reports", every: 2_000) { c in try await live.cases.catchUp(c) },
+                live.reportMails.job,
                 Job("desk.webhooks", every: 200) { c in try await live.webhooks.tick(c, live) },
                 Job("desk.cleaning", every: 3_600_000) { c in
                     try await c.db.write { tx in
@@ -43,7 +45,7 @@ package struct Desk: Sendable {
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Customers.routes + Conversations.routes + ConversationMerge.routes + Notes.routes
         + Views.routes + Bulk.routes + DeskSearch.routes + Drafts.routes + Later.routes
-        + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Webhooks.routes + Teams.routes + BusinessHours.routes + SLA.routes + DeskStream.routes + OpenAPI.routes
+        + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Webhooks.routes + Teams.routes + BusinessHours.routes + SLA.routes + Surveys.routes + Reports.routes + Wallboard.routes + ReportMails.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.
     static func bot(_ c: Context) -> UserID { c.userID(localpart: "comptoir-desk") }
@@ -70,6 +72,7 @@ package struct Desk: Sendable {
             try Dispatch.settle(Unit(c, tx, live, actor: .system))
         }
         try await SLA.rewind(c, live, onlyNew: true)
+        try await Facts.catchUp(c, live)
     }
 
     /// What time brings: snoozes that are over, consoles that have gone, typing that has ended. Writes only when there is something.
@@ -80,18 +83,22 @@ package struct Desk: Sendable {
             Timers(
                 nextSnooze: try tx.first("SELECT MIN(snoozed_until) FROM desk_conversation WHERE snoozed_until IS NOT NULL") { $0.intOrNil(0) } ?? nil,
                 nextLater: try Later.nextDue(tx),
+                nextSurvey: try Surveys.nextDue(tx),
+                nextMail: try ReportMails.nextDue(tx),
                 served: try Dispatch.agentsWithWaiting(tx).map { try Agents.load(tx, $0) },
                 promise: try tx.first("SELECT MIN(sla_next_at) FROM desk_conversation WHERE sla_next_at IS NOT NULL") { $0.intOrNil(0) } ?? nil,
                 overflow: try Overflow.due(tx).map(\.at).min(),
                 present: try tx.all("SELECT id FROM desk_agent WHERE availability <> 'offline'") { $0.text(0) })
         }
         let isOwed = live.takeOwedRouting()
-        guard isOwed || seen.nextSnooze ?? .max <= now || seen.nextLater ?? .max <= now || seen.overflow ?? .max <= now || seen.promise ?? .max <= now || seen.served.contains(where: { $0.map { Dispatch.hasGone($0, live, now: now) } ?? true })
+        guard isOwed || seen.nextSnooze ?? .max <= now || seen.nextLater ?? .max <= now || seen.nextSurvey ?? .max <= now || seen.nextMail ?? .max <= now || seen.overflow ?? .max <= now || seen.promise ?? .max <= now || seen.served.contains(where: { $0.map { Dispatch.hasGone($0, live, now: now) } ?? true })
             || seen.present.contains(where: { !live.isAlive($0, now: now) }) else { return }
         try await c.db.write { tx in
             let unit = Unit(c, tx, live, actor: .system)
             try Conversations.wake(unit)
             try Later.sendDue(unit)
+            try Surveys.sendDue(unit)
+            try ReportMails.sendDue(unit)
             try Agents.timeOut(unit)
             try Overflow.carryOut(unit)
             try SLA.tell(unit)
@@ -101,7 +108,7 @@ package struct Desk: Sendable {
 
     /// What time can change, as the database has it.
     struct Timers: Sendable {
-        let nextSnooze: Int64?, nextLater: Int64?
+        let nextSnooze: Int64?, nextLater: Int64?, nextSurvey: Int64?, nextMail: Int64?
         /// Agents of customers who wait.
         let served: [Agent?]
         /// When something that was promised is due, or nearly.

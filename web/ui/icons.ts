@@ -1,4 +1,5 @@
 /** Our own icons: paths on a 24 grid, drawn by stroke. Import them as `* as icons`: unused ones leave no trace in a bundle. */
+export const chart = "M4 4v16h16M8.5 16.5v-5M13 16.5v-9M17.5 16.5v-7";
 export const send = "M4 12 20 4l-6 16-3-7-7-1Z";
 export const attach = "m20 11-8.5 8.5a5 5 0 0 1-7-7L13 4a3.3 3.3 0 0 1 4.7 4.7l-8.5 8.4a1.7 1.7 0 0 1-2.3-2.3L14 8";
 export const smile = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM8.5 14.5c1.6 2.3 5.4 2.3 7 0M9 9.5v.1M15 9.5v.1";

@@ -18,7 +18,7 @@ package struct Role: Sendable, Hashable {
     package func may(_ permission: Permission) -> Bool { permissions.contains(permission) }
 
     package static let agent = Role("agent", [.conversationsWrite, .contactsWrite, .cannedUse])
-    package static let supervisor = Role("supervisor", Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .contactsMerge, .agentsAvailability, .cannedTeam, .viewsTeam, .tagsManage, .notesModerate]))
+    package static let supervisor = Role("supervisor", Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .contactsMerge, .agentsAvailability, .cannedTeam, .viewsTeam, .tagsManage, .notesModerate, .reportsRead]))
     package static let admin = Role("admin", Set(Permission.allCases))
     package static let owner = Role("owner", Set(Permission.allCases))
     package static let builtIn = [owner, admin, supervisor, agent]
@@ -51,6 +51,7 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case tokensManage = "tokens.manage"
     case auditRead = "audit.read"
     case webhooksManage = "webhooks.manage"
+    case reportsRead = "reports.read"
 
     /// What whoever has this one has too.
     private var implied: Set<Permission> {
@@ -63,7 +64,7 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
         case .contactsWrite: [.contactsRead]
         case .contactsMerge: [.contactsWrite]
         case .cannedTeam: [.cannedUse]
-        case .viewsTeam: [.conversationsRead]
+        case .viewsTeam, .reportsRead: [.conversationsRead]
         case .agentsManage: [.agentsAvailability]
         default: []
         }

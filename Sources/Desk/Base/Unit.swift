@@ -58,7 +58,7 @@ struct Unit {
             try tx.run("DELETE FROM desk_change WHERE conversation_id = ? AND kind = ?", conversation, kind.rawValue)
         case .agentUpdated, .contactUpdated, .settingsUpdated:
             try tx.run("DELETE FROM desk_change WHERE conversation_id = ? AND kind = ?", ref, kind.rawValue)
-            if kind == .settingsUpdated, ref == "sla" || ["hours", "teams", "inboxes"].contains(ref) && !live.promises.policies.isEmpty { SLA.changed(self) }
+            if kind == .settingsUpdated, ["sla", "hours", "teams", "inboxes"].contains(ref) { SLA.changed(self, onlyHours: ref != "sla" && live.promises.policies.isEmpty) }
         default: break
         }
         // For entries about something else than a conversation the column holds that thing's id, so that the one index finds it.

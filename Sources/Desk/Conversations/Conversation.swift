@@ -61,6 +61,8 @@ struct Conversation: Sendable, Hashable {
         get { slaText.flatMap(SLAClock.init(text:)) }
         set { slaText = newValue?.text }
     }
+    /// What the customer said of it last; only `Surveys` writes it.
+    var rating: String?
 
     var room: RoomID { RoomID(trusted: talkRoom ?? roomID) }
     var status: ConversationStatus { state.status }
@@ -80,7 +82,7 @@ extension Conversations {
     static let columns = """
         id, number, version, room_id, brand_id, inbox_id, contact_id, is_current, status, waiting_since, snoozed_until, resolved_at, priority, language, encrypted,
         assignee_id, joined_agent, declined_by, first_reply_ms, last_message_id, message_count, contact_read_at, contact_read_event, page_url, page_title,
-        activity_at, created_position, created_at, updated_at, team_id, skills, last_agent, sla, spam, merged_into, talk_room
+        activity_at, created_position, created_at, updated_at, team_id, skills, last_agent, sla, spam, merged_into, talk_room, rating
         """
     static func conversation(_ row: Row) -> Conversation {
         Conversation(
@@ -91,7 +93,7 @@ extension Conversations {
             joinedAgent: row.textOrNil(16), declinedBy: row.textOrNil(17), firstReplyMS: row.intOrNil(18), lastMessage: row.intOrNil(19), messageCount: row.int(20),
             contactReadAt: row.intOrNil(21), contactReadEvent: row.textOrNil(22), pageURL: row.textOrNil(23), pageTitle: row.textOrNil(24),
             activityAt: row.int(25), createdPosition: row.int(26), createdAt: row.int(27), updatedAt: row.int(28),
-            team: row.textOrNil(29), skills: TextList.decode(row.text(30)), lastAgent: row.textOrNil(31), slaText: row.textOrNil(32), spam: row.textOrNil(33), mergedInto: row.textOrNil(34), talkRoom: row.textOrNil(35))
+            team: row.textOrNil(29), skills: TextList.decode(row.text(30)), lastAgent: row.textOrNil(31), slaText: row.textOrNil(32), spam: row.textOrNil(33), mergedInto: row.textOrNil(34), talkRoom: row.textOrNil(35), rating: row.textOrNil(36))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Conversation? {
         try tx.first("SELECT \(columns) FROM desk_conversation WHERE id = ?", id, row: conversation)
@@ -102,11 +104,11 @@ extension Conversations {
     static func insert(_ unit: Unit, _ it: Conversation) throws {
         try unit.tx.run("""
             INSERT INTO desk_conversation(\(columns), queue_key)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, array: [it.id, it.number, it.version, it.roomID, it.brandID, it.inboxID, it.contactID, it.isCurrent, it.state.status.rawValue, it.state.waitingSince,
                          it.state.snoozedUntil, it.state.resolvedAt, it.priority.rawValue, it.language, it.isEncrypted, it.assignee, it.joinedAgent, it.declinedBy,
                          it.firstReplyMS, it.lastMessage, it.messageCount, it.contactReadAt, it.contactReadEvent, it.pageURL, it.pageTitle, it.activityAt,
-                         it.createdPosition, it.createdAt, it.updatedAt, it.team, TextList.encode(it.skills), it.lastAgent, it.slaText, it.spam, it.mergedInto, it.talkRoom, it.queueKey] as [any Bindable])
+                         it.createdPosition, it.createdAt, it.updatedAt, it.team, TextList.encode(it.skills), it.lastAgent, it.slaText, it.spam, it.mergedInto, it.talkRoom, it.rating, it.queueKey] as [any Bindable])
     }
     /// Writes all that can change and tells the stream.
     static func save(_ unit: Unit, _ changed: Conversation, newVersion: Bool = true) throws -> Conversation {
@@ -179,7 +181,7 @@ enum Items {
 /// The sentences of system items, built when they are read, in the reader's language.
 enum SystemText: String, Sendable, CaseIterable {
     case created, taken, takenOver, assigned, assignedAutomatically, requeued, requeuedOffline, opened, reopened, pending, snoozed, woken, resolved
-    case priority, tags, contact, language, team, noTeam, skills, overflowed, escalated, slaWarning, slaBreached, spam, notSpam, merged, unmerged
+    case priority, tags, contact, language, team, noTeam, skills, overflowed, escalated, slaWarning, slaBreached, spam, notSpam, merged, unmerged, rated, ratingChanged
 
     var wireType: String {
         switch self {
@@ -196,6 +198,7 @@ enum SystemText: String, Sendable, CaseIterable {
         case .escalated: "priority"
         case .slaWarning, .slaBreached: "sla"
         case .skills: "skills"
+        case .rated, .ratingChanged: "rating"
         }
     }
     /// `by`, `to`, `from`: names of people; `value`: what was set.
@@ -227,6 +230,8 @@ enum SystemText: String, Sendable, CaseIterable {
         case .noTeam: Phrase(en: "\(by) took the conversation out of its team.", fr: "\(by) a retiré la conversation de son équipe.")
         case .overflowed: Phrase(en: "Nobody was free in time: handed to the team \(value).", fr: "Personne n’a pu répondre à temps : confiée à l’équipe \(value).")
         case .escalated: Phrase(en: "Waiting too long: the priority is urgent now.", fr: "Attente trop longue : la priorité passe à urgente.")
+        case .rated: Phrase(en: "\(by) rated the conversation: \(value).", fr: "\(by) a noté la conversation : \(value).")
+        case .ratingChanged: Phrase(en: "\(by) changed the rating: \(value).", fr: "\(by) a changé sa note : \(value).")
         case .slaWarning: switch value {
             case "first_response": Phrase(en: "The first reply is due soon.", fr: "La première réponse est attendue bientôt.")
             case "next_response": Phrase(en: "The next reply is due soon.", fr: "La prochaine réponse est attendue bientôt.")

@@ -104,6 +104,7 @@ enum ConversationMerge {
         old.messageCount = 0
         old.lastMessage = nil
         _ = try Conversations.save(unit, old)
+        try Facts.add(unit, old, .dropped)
         // The other goes on: whoever waits in either waits in it, since the earlier time.
         let waits = [gone.state.waitingSince, kept.state.waitingSince].compactMap(\.self).min()
         if gone.status == .open || kept.status == .open { new.state = StatusRules.State(status: .open, waitingSince: waits) } else { new.state.waitingSince = waits }
@@ -115,6 +116,7 @@ enum ConversationMerge {
         let id = unit.newID("cm")
         let all = Array(Set(try tags(unit.tx, gone.id) + tags(unit.tx, kept.id)).sorted().prefix(20))
         new = try Conversations.save(unit, new)
+        try Facts.statusChanged(unit, before: kept, now: new)
         new = try Conversations.setTags(unit, new, all)
         let data = before.merging(["after": .object(state(new).merging(["tags": .of(all)]))])
         try unit.tx.run("INSERT INTO desk_conversation_merge(id, kept, gone, at, agent_id, data) VALUES (?, ?, ?, ?, ?, ?)", id, kept.id, gone.id, unit.now, unit.actor.id, data.columnText)
@@ -144,12 +146,14 @@ enum ConversationMerge {
         let words = try unit.tx.first("SELECT search FROM desk_contact WHERE id = ?", back.contactID) { $0.text(0) } ?? ""
         try DeskIndex.add(unit.tx, DeskIndex.postings(words, conversation: back.number, item: 0, .contact))
         back = try Conversations.save(unit, back)
+        try Facts.restored(unit, back)
         // The one that went on: as it was, unless somebody has gone on with it.
         let isUntouched = state(now)["status"] == after["status"] && state(now)["waiting_since"] == after["waiting_since"]
         if isUntouched { now.state = state(mine, now: unit.now) }
         try recount(unit.tx, &now)
         if try family(unit.tx, kept.id).count == 1 { now.talkRoom = nil } else if now.talkRoom == back.roomID { now.talkRoom = now.roomID }
         now = try Conversations.save(unit, now)
+        try Facts.statusChanged(unit, before: kept, now: now)
         if try tags(unit.tx, kept.id) == after["tags"]?.arrayValue?.compactMap(\.stringValue) { now = try Conversations.setTags(unit, now, mine["tags"]?.arrayValue?.compactMap(\.stringValue) ?? []) }
         try unit.tx.run("UPDATE desk_conversation_merge SET undone_at = ? WHERE id = ?", unit.now, merge)
         try Items.system(unit, now, .unmerged, data: ["value": .string("#\(back.number)"), "undone": .string(merge)])

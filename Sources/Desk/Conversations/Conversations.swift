@@ -34,6 +34,7 @@ enum Conversations {
                                 contactReadAt: nil, contactReadEvent: nil, pageURL: page.url, pageTitle: page.title, activityAt: unit.now,
                                 createdPosition: position, createdAt: unit.now, updatedAt: unit.now, team: inbox.team, skills: inbox.skills)
         try insert(unit, made)
+        try Facts.add(unit, made, .opened)
         try unit.log(position, .conversationUpdated, conversation: id, inbox: inbox.id, ref: "")
         _ = try rooms.setMembership(c, unit.tx, room: room, target: user, membership: "invite", by: bot, content: [:], timestamp: unit.eventTime)
         _ = try rooms.setMembership(c, unit.tx, room: room, target: user, membership: "join", by: user, content: [:], timestamp: unit.eventTime)
@@ -69,6 +70,7 @@ enum Conversations {
         var data: JSONObject = ["from": .of(old), "to": .of(agent)]
         if case .agent(let by) = unit.actor { data["by"] = .string(by) }
         try Items.system(unit, it, how, data: data)
+        try Facts.add(unit, it, .assigned, agent: agent)
         it = try save(unit, it)
         if old == nil, agent != nil, it.state.waitingSince != nil, !unit.isPast {
             let (line, live, now) = (WaitingLine.line(inbox: it.inboxID, team: it.team), unit.live, unit.now)
@@ -168,6 +170,11 @@ enum Conversations {
         }
         if it.status == .resolved { try everyoneLeaves(unit, &it) }
         it = try save(unit, it)
+        try Facts.statusChanged(unit, before: conversation, now: it)
+        if it.status == .resolved, conversation.status != .resolved {
+            try Surveys.resolved(unit, it)
+            it = try load(unit.tx, it.id) ?? it
+        }
         if let assignee = it.assignee, (conversation.status == .open) != (it.status == .open) { try Agents.changed(unit, assignee) }
         return it
     }

@@ -59,16 +59,20 @@ struct DeskObserver: RoomObserver {
         it.lastMessage = item.id
         it.messageCount += 1
         it.activityAt = max(it.activityAt, event.timestamp)
-        if author.isContact {
+        if author.isContact, it.status == .resolved, try Surveys.isAnswered(unit, it, text: message.body, replyTo: message.stored["reply_to"]?.stringValue) {
+            // He has rated, and wants nothing.
+        } else if author.isContact {
             it.state = try StatusRules.after(.customerWrote, in: it.state, now: unit.now)
             if it.declinedBy != it.assignee { it.declinedBy = nil }
             if it.language == nil { it.language = try Contacts.load(tx, it.contactID)?.language }
             if before.status == .resolved { try Items.system(unit.acting(as: .system), it, .reopened, data: ["status": "open"]) }
+            try Facts.statusChanged(unit, before: before, now: it)
             try tx.run("UPDATE desk_contact SET last_seen_at = ? WHERE id = ? AND last_seen_at < ?", unit.now, it.contactID, unit.now)
         } else if author.isAgent {
             it.state = try StatusRules.after(.agentWrote, in: it.state, now: unit.now)
             if it.declinedBy == author.id { it.declinedBy = nil }   // he is said to be gone, but goes on here
             if it.firstReplyMS == nil { it.firstReplyMS = max(0, unit.now - it.createdAt) }
+            try Facts.wrote(unit, before: before, now: it, agent: author.id)
             try Conversations.markRead(unit, it.id, by: author.id, upTo: item.id)
         }
         it = try Conversations.save(unit, it, newVersion: it.status != before.status)

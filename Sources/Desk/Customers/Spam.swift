@@ -37,6 +37,7 @@ enum Spam {
         try Items.system(unit, it, .spam, data: ["status": "resolved"])
         try Conversations.everyoneLeaves(unit, &it)
         it = try Conversations.save(unit, it)
+        try Facts.add(unit, it, .dropped)
         if let assignee = it.assignee { try Agents.changed(unit, assignee) }
         return it
     }
@@ -50,6 +51,7 @@ enum Spam {
         it.state = StatusRules.State(status: status, waitingSince: spam["waiting_since"]?.intValue, snoozedUntil: status == .snoozed ? until : nil, resolvedAt: status == .resolved ? spam["resolved_at"]?.intValue ?? unit.now : nil)
         try Items.system(unit, it, .notSpam, data: ["status": .string(status.rawValue)])
         it = try Conversations.save(unit, it)
+        try Facts.restored(unit, it)
         if let assignee = it.assignee { try Agents.changed(unit, assignee) }
         return it
     }

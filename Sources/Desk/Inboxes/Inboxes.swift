@@ -172,6 +172,7 @@ enum Inboxes {
                 }
                 try setMembers(unit, id, [])
                 try unit.tx.run("DELETE FROM desk_visitor_session WHERE inbox_id = ?", id)
+                try unit.tx.run("DELETE FROM desk_survey_setting WHERE inbox_id = ?", id)
                 try unit.tx.run("DELETE FROM desk_inbox WHERE id = ?", id)
                 try unit.tell(.settingsUpdated, ref: "inboxes")
             }

@@ -157,6 +157,7 @@ extension Permission {
         case .tokensManage: Phrase(en: "Make and revoke API tokens", fr: "Créer et révoquer des jetons d’API")
         case .auditRead: Phrase(en: "Read the audit log", fr: "Lire le journal d’audit")
         case .webhooksManage: Phrase(en: "Manage webhooks", fr: "Gérer les webhooks")
+        case .reportsRead: Phrase(en: "See reports and the wallboard", fr: "Voir les rapports et le tableau de bord")
         }
     }
 }

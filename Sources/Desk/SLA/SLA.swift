@@ -38,14 +38,14 @@ struct SLACatalog: Sendable {
     init() {}
     init(_ tx: ReadTx) throws {
         policies = try SLA.all(tx)
-        guard !policies.isEmpty else { return }
         var rules: [String: HoursRules] = [:]
         for hours in try BusinessHours.all(tx) { rules[hours.id] = hours.rules }
         try tx.each("SELECT id, hours_id FROM desk_inbox WHERE hours_id IS NOT NULL") { ofInbox[$0.text(0)] = rules[$0.text(1)] }
         try tx.each("SELECT id, hours_id FROM desk_team WHERE hours_id IS NOT NULL") { ofTeam[$0.text(0)] = rules[$0.text(1)] }
     }
     func policy(for it: Conversation) -> SLAPolicy? { policies.first { $0.fits(it) } }
-    func hours(_ policy: SLAPolicy, _ it: Conversation) -> HoursRules? { policy.usesHours ? it.team.flatMap { ofTeam[$0] } ?? ofInbox[it.inboxID] : nil }
+    func hours(_ policy: SLAPolicy, _ it: Conversation) -> HoursRules? { policy.usesHours ? hours(of: it) : nil }
+    func hours(of it: Conversation) -> HoursRules? { it.team.flatMap { ofTeam[$0] } ?? ofInbox[it.inboxID] }
 }
 
 enum SLA {
@@ -70,6 +70,7 @@ enum SLA {
                 let told = SLARules.tell(clock, policy.targets, hours: unit.live.promises.hours(policy, it), now: unit.now)
                 it.sla = told.clock
                 for news in told.news {
+                    if news.isBreach { try Facts.add(system, it, .breached, ref: news.kind.rawValue) }
                     try Items.system(system, it, news.isBreach ? .slaBreached : .slaWarning, data: ["value": .string(news.kind.rawValue), "due_at": .int(news.due), "policy": .string(policy.name)])
                 }
             }
@@ -77,13 +78,15 @@ enum SLA {
         }
     }
     /// What was promised has changed, or the hours in which it counts: after the commit all that is open is looked at, some at a time.
-    static func changed(_ unit: Unit) {
+    static func changed(_ unit: Unit, onlyHours: Bool) {
         let (c, live) = (unit.c, unit.live)
         unit.tx.afterCommit {
             live.begin()
             Task {
                 defer { live.end() }
-                do { try await rewind(c, live) } catch { c.log.error("promises could not be read anew; the next start does it", metadata: ["error": "\(error)"]) }
+                do {
+                    if onlyHours { try await c.db.write { live.promises = try SLACatalog($0) } } else { try await rewind(c, live) }
+                } catch { c.log.error("promises could not be read anew; the next start does it", metadata: ["error": "\(error)"]) }
             }
         }
     }

@@ -65,6 +65,16 @@ package final class DeskLive: Sendable {
     /// Grows with each contact who comes or goes.
     var presences: Int64 { presence.load(ordering: .acquiring) }
     let line = WaitingLine()
+    let cases = Cases()
+    private let mailer = Mutex<OutboxWorker?>(nil)
+    var reportMails: OutboxWorker {
+        mailer.withLock { it in
+            if let it { return it }
+            let made = ReportMails.worker { [weak self] in self }
+            it = made
+            return made
+        }
+    }
     private let catalog = Mutex(SLACatalog())
     var promises: SLACatalog {
         get { catalog.withLock(\.self) }

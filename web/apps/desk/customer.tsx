@@ -3,6 +3,7 @@ import { ApiError } from "../../sdk/http.ts";
 import { ago } from "../../models/desk/times.ts";
 import { ct } from "../../models/desk/customers-strings.ts";
 import { formatRoute } from "../../models/desk/route.ts";
+import { rp } from "../../models/desk/report-strings.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Contact, Conversation } from "../../models/desk/types.ts";
@@ -13,6 +14,7 @@ import { type Child, For, Show } from "../../ui/jsx-runtime.ts";
 import { openDialog } from "../../ui/overlay.tsx";
 import { computed, effect, type Signal, signal } from "../../ui/signals.ts";
 import { AttributeFacts } from "./customers/attributes.tsx";
+import { RatingMark } from "./rating.tsx";
 import { desk, openConversation } from "./state.ts";
 import { languageName, statusName } from "./texts.ts";
 
@@ -118,6 +120,18 @@ function Details({ c, conversation }: { c: () => Contact; conversation: () => Co
               : <span title={page.url}>{name}</span>;
           }}
         </Fact>
+        <Show when={() => conversation()?.rating}>
+          {() => (
+            <Fact name={() => rp().lastRating}>
+              {() => {
+                const rating = conversation()?.rating;
+                return rating
+                  ? [<RatingMark rating={rating} />, rating.comment ? <q class="sub" dir="auto">{rating.comment}</q> : null]
+                  : null;
+              }}
+            </Fact>
+          )}
+        </Show>
         <Show when={() => c().external_id}>{() => <Fact name={() => t().externalId}>{() => c().external_id}</Fact>}</Show>
         <Fact name={() => t().firstSeen}>{() => new Intl.DateTimeFormat(lang(), { dateStyle: "long" }).format(c().first_seen_at)}</Fact>
       </dl>
@@ -215,6 +229,10 @@ function History({ c, conversation }: { c: () => Contact; conversation: () => Co
                   <span class={() => `state ${r().status}`}>
                     {() => (r().id === conversation()?.id ? t().thisOne : statusName(r().status))}
                   </span>
+                  {() => {
+                    const rating = r().rating;
+                    return rating ? <RatingMark rating={rating} /> : null;
+                  }}
                   <span class="time">{() => shortAge(lang(), r().last_message?.at ?? r().created_at, desk.now())}</span>
                 </span>
                 <span class="preview">{() => r().last_message?.preview ?? ""}</span>

@@ -2,7 +2,7 @@
 import type { ConversationModel } from "../../models/desk/conversation.ts";
 import type { Row, Tick } from "../../models/desk/timeline.ts";
 import { t } from "../../models/desk/strings.ts";
-import type { Media, MessageItem } from "../../models/desk/types.ts";
+import type { Media, MessageItem, Rating } from "../../models/desk/types.ts";
 import { FileTile, PictureTile, saveAs } from "../../ui/attachment.tsx";
 import { Avatar, Button, Icon, Spinner } from "../../ui/basics.tsx";
 import { clockTime, dateTime, dayName, lang } from "../../ui/i18n.ts";
@@ -12,6 +12,7 @@ import { confirmDialog, toast } from "../../ui/overlay.tsx";
 import { computed, onCleanup, type Read, signal } from "../../ui/signals.ts";
 import { kt } from "../../ui/strings.ts";
 import { isBigEmoji, linked } from "../../ui/text.tsx";
+import { RatingMark } from "./rating.tsx";
 import { desk, media } from "./state.ts";
 
 type MessageRow = Extract<Row, { kind: "message" }>;
@@ -31,6 +32,17 @@ export function Rows(props: { model: ConversationModel }) {
                 const now = row();
                 if (now.kind === "day") return <span>{dayName(lang(), now.at, desk.now())}</span>;
                 if (now.kind === "unread") return <span>{t().newMessages}</span>;
+                if (now.kind === "system" && now.item.system.type === "rating") {
+                  const comment = now.item.system.data.comment;
+                  return [
+                    now.item.system.text,
+                    " ",
+                    <RatingMark rating={now.item.system.data as unknown as Rating} />,
+                    " ",
+                    <time datetime={iso(now.item.at)}>{clockTime(lang(), now.item.at)}</time>,
+                    typeof comment === "string" ? <q class="comment" dir="auto">{comment}</q> : null,
+                  ];
+                }
                 if (now.kind === "system") {
                   const { text, data } = now.item.system, merge = data.merge;
                   const isUndone = typeof merge !== "string" ||

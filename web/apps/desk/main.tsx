@@ -7,7 +7,7 @@ import { lang } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
 import { mount, Show } from "../../ui/jsx-runtime.ts";
 import { toast } from "../../ui/overlay.tsx";
-import { effect, signal } from "../../ui/signals.ts";
+import { computed, effect, signal } from "../../ui/signals.ts";
 import { customerSheet, run } from "./commands.ts";
 import { ConversationPane } from "./conversation.tsx";
 import { CustomerPane } from "./customer.tsx";
@@ -111,6 +111,41 @@ function CustomersPart() {
   );
 }
 
+/** Which part of the console: what it shows within is its own matter. */
+const place = computed(() => route().at);
+
+function Place() {
+  return (
+    <>
+      {() => {
+        const at = place();
+        return at === "admin" ? <Admin /> : at === "customers" ? <CustomersPart /> : <Reports wall={at === "wallboard"} />;
+      }}
+    </>
+  );
+}
+
+function Reports(props: { wall: boolean }) {
+  const part = signal<(() => Node) | undefined>(undefined);
+  const failed = () => desk.tell(t.peek().noNetwork, true);
+  if (props.wall) import("./reports/wallboard.tsx").then((m) => part.set(m.WallboardPane), failed);
+  else import("./reports/reports.tsx").then((m) => part.set(m.ReportsPane), failed);
+  return (
+    <>
+      {() => {
+        const Pane = part();
+        return Pane ? <Pane /> : (
+          <main class="conversation">
+            <div class="choose">
+              <Spinner label={() => t().loading} />
+            </div>
+          </main>
+        );
+      }}
+    </>
+  );
+}
+
 function Shell() {
   return (
     <div
@@ -140,7 +175,7 @@ function Shell() {
       <Rail />
       <Show
         when={() => route().at === "desk"}
-        fallback={() => <Show when={() => route().at === "admin"} fallback={() => <CustomersPart />}>{() => <Admin />}</Show>}
+        fallback={() => <Place />}
       >
         {() => [
           <main class="work">

@@ -2,6 +2,7 @@
 import { countOf, sameView, standing, type View, viewKey } from "../../models/desk/lists.ts";
 import { formatRoute } from "../../models/desk/route.ts";
 import { ct } from "../../models/desk/customers-strings.ts";
+import { rp } from "../../models/desk/report-strings.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import { countedUpTo } from "../../models/desk/views.ts";
@@ -135,6 +136,34 @@ export function Rail() {
             </li>
           )}
         </Show>
+        <Show when={() => desk.may("reports.read")}>
+          {() => (
+            <li>
+              <a
+                href={formatRoute({ at: "reports", metric: "volume", query: {} })}
+                aria-current={() => (route().at === "reports" ? "page" : undefined)}
+                title={() => rp().reports}
+              >
+                <Icon d={icons.chart} />
+                <span class="label">{() => rp().reports}</span>
+              </a>
+            </li>
+          )}
+        </Show>
+        <Show when={() => desk.may("reports.read")}>
+          {() => (
+            <li>
+              <a
+                href={formatRoute({ at: "wallboard" })}
+                aria-current={() => (route().at === "wallboard" ? "page" : undefined)}
+                title={() => rp().wall}
+              >
+                <Icon d={icons.eye} />
+                <span class="label">{() => rp().wallboard}</span>
+              </a>
+            </li>
+          )}
+        </Show>
         <Show when={() => desk.may("settings.read")}>
           {() => (
             <li>
@@ -237,6 +266,10 @@ export function openViews(at: HTMLElement): void {
       icon: icons.users,
       run: () => go({ at: "customers", tab: "people", item: undefined }),
     });
+  }
+  if (desk.may("reports.read")) {
+    items.push("line", { text: rp.peek().reports, icon: icons.chart, run: () => go({ at: "reports", metric: "volume", query: {} }) });
+    items.push({ text: rp.peek().wallboard, icon: icons.eye, run: () => go({ at: "wallboard" }) });
   }
   if (desk.may("settings.read")) {
     items.push("line", { text: t.peek().admin, icon: icons.settings, run: () => go({ at: "admin", page: "brands", item: undefined }) });

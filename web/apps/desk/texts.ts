@@ -2,6 +2,7 @@
 import { ct } from "../../models/desk/customers-strings.ts";
 import type { View } from "../../models/desk/lists.ts";
 import type { Route } from "../../models/desk/route.ts";
+import { rp } from "../../models/desk/report-strings.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import { w } from "../../models/desk/working-strings.ts";
@@ -17,6 +18,8 @@ export function viewName(v: View): string {
 }
 
 export function titleOf(route: Route): string {
+  if (route.at === "reports") return rp().reports;
+  if (route.at === "wallboard") return rp().wallboard;
   return route.at === "admin" ? t().admin : route.at === "customers" ? ct().customers : viewName(route.view);
 }
 

@@ -21,7 +21,7 @@ const camera = () => import("./camera.tsx");
 const emoji = () => import("../../ui/emoji.tsx");
 const form = () => import("./form.tsx");
 const menu = () => import("./menu.tsx");
-const queue = () => import("./queue.tsx");
+const under = () => import("./under.tsx");
 const viewer = () => import("../../ui/viewer.tsx");
 
 let styles: Promise<void> | undefined;
@@ -232,7 +232,7 @@ function Log() {
       <Show when={formWanted}>{() => <Later load={form} view={(m) => <m.ContactForm model={model} />} />}</Show>
       <Rows model={model} view={(picture) => part(viewer, (m) => m.openViewer(picture))} />
       <Show when={model.thanked}>{() => <Later load={form} view={(m) => <m.Thanks model={model} />} />}</Show>
-      <Show when={model.unanswered}>{() => <Later quiet load={queue} view={(m) => <m.QueueLine model={model} />} />}</Show>
+      <Show when={model.started}>{() => <Later quiet load={under} view={(m) => <m.Under model={model} />} />}</Show>
       <div class="typing" aria-live="polite">
         {() => (model.typing()
           ? [

@@ -42,12 +42,17 @@ function Message({ row, model }: { row: Read<MessageRow>; model: WidgetModel }) 
   const first = computed(() => row().first), last = computed(() => row().last);
   const tick = computed(() => row().tick);
   const at = computed(() => row().item.at);
-  const author = computed(() => row().author);
+  // The desk itself speaks for the shop.
+  const author = computed(() => row().author || model.config()?.brand.name || "");
   const name = () => `msg ${mine ? "mine" : ""} ${first() ? "first" : ""} ${last() ? "last" : ""} ${tick() === "failed" ? "failed" : ""}`;
   const time = () => <time datetime={new Date(at()).toISOString()} title={dateTime(lang(), at())}>{clockTime(lang(), at())}</time>;
   return (
     <li class={name} data-event={() => row().item.eventId} data-tick={tick}>
-      {mine ? null : () => (last() ? <Avatar name={author} picture={() => model.pictureOf(authorId)()} /> : <span />)}
+      {mine
+        ? null
+        : () => (last()
+          ? <Avatar name={author} picture={() => row().author ? model.pictureOf(authorId)() : model.config()?.brand.logo} />
+          : <span />)}
       <div class="col">
         {() => (first() && !mine ? <span class="author" aria-hidden="true">{author()}</span> : null)}
         <span class="vh">{() => t().says(mine ? t().you : author(), clockTime(lang(), at()))}</span>
@@ -89,7 +94,8 @@ function Failed({ row, model }: { row: MessageRow; model: WidgetModel }) {
 function Content({ row, model }: { row: Read<MessageRow>; model: WidgetModel }) {
   // The parts that a picture's node depends on: it is not made again when a tick changes.
   const redacted = computed(() => row().item.redacted);
-  const body = computed(() => String(row().item.content.body ?? ""));
+  // What is answered by buttons here has a longer text for other apps.
+  const body = computed(() => String(row().item.content["comptoir.text"] ?? row().item.content.body ?? ""));
   const kind = computed(() => String(row().item.content.msgtype ?? "m.text"));
   return (
     <>

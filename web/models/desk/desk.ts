@@ -427,8 +427,12 @@ export class DeskModel {
     if (c?.mentioned) this.#countSoon();
   }
 
+  /** Grows with what changes who waits and who is there. */
+  readonly heard: Signal<number> = signal(0);
+
   /** One event of the stream. */
   apply({ event, data }: StreamEvent): void {
+    if (["hello", "reset", "conversation.updated", "agent.updated", "settings.updated"].includes(event)) this.heard.update((n) => n + 1);
     // deno-lint-ignore no-explicit-any
     const d = data as any;
     switch (event) {

@@ -22,6 +22,7 @@ export function conversation(id: string, change: Partial<Conversation> = {}): Co
     spam: false,
     merged_into: null,
     sla: null,
+    rating: null,
     last_message: null,
     waiting_since: null,
     unread: 0,

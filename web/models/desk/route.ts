@@ -1,4 +1,5 @@
 /** Addresses inside the console: `#/unassigned/cv_1`, `#/inbox/in_1/cv_1`, `#/team/tm_1`, `#/view/vw_1/cv_1`, `#/search/lamp/cv_1`, `#/customers/ct_1`, `#/companies/co_1`, `#/admin/brands`. Pure. */
+import { formatQuery, type Metric, metrics, parseQuery, type ReportQuery } from "./reports.ts";
 import { standing, type StandingView, type View } from "./lists.ts";
 
 export type AdminPage =
@@ -34,7 +35,9 @@ export const adminPages: readonly AdminPage[] = [
 export type Route =
   | { at: "desk"; view: View; open: string | undefined }
   | { at: "customers"; tab: "people" | "companies"; item: string | undefined }
-  | { at: "admin"; page: AdminPage; item: string | undefined };
+  | { at: "admin"; page: AdminPage; item: string | undefined }
+  | { at: "reports"; metric: Metric; query: ReportQuery }
+  | { at: "wallboard" };
 
 export function parseRoute(hash: string): Route {
   const parts = hash.replace(/^#?\/?/, "").split("/").map(decode);
@@ -45,6 +48,10 @@ export function parseRoute(hash: string): Route {
   }
   if (first === "customers") return { at: "customers", tab: "people", item: second || undefined };
   if (first === "companies") return { at: "customers", tab: "companies", item: second || undefined };
+  if (first === "wallboard") return { at: "wallboard" };
+  if (first === "reports") {
+    return { at: "reports", metric: metrics.find((m) => m === second) ?? "volume", query: parseQuery(third ?? "") };
+  }
   if (first === "inbox" && second) return { at: "desk", view: { kind: "inbox", inbox: second }, open: third || undefined };
   if (first === "team" && second) return { at: "desk", view: { kind: "team", team: second }, open: third || undefined };
   if (first === "view" && second) return { at: "desk", view: { kind: "saved", id: second }, open: third || undefined };
@@ -57,6 +64,8 @@ export function formatRoute(route: Route): string {
   const tail = (id: string | undefined) => id === undefined ? "" : `/${encodeURIComponent(id)}`;
   if (route.at === "admin") return `#/admin/${route.page}${tail(route.item)}`;
   if (route.at === "customers") return `#/${route.tab === "people" ? "customers" : "companies"}${tail(route.item)}`;
+  if (route.at === "wallboard") return "#/wallboard";
+  if (route.at === "reports") return `#/reports/${route.metric}${tail(formatQuery(route.query) || undefined)}`;
   const v = route.view;
   const head = v.kind === "inbox"
     ? `#/inbox/${encodeURIComponent(v.inbox)}`

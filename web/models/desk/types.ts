@@ -171,6 +171,24 @@ export interface SLAPolicy {
   created_at: number;
 }
 
+export interface Rating {
+  score: number;
+  max: number;
+  scale: "faces" | "stars" | "nps";
+  comment: string | null;
+  at: number;
+}
+
+export interface SurveySettings {
+  active: boolean;
+  scale: Rating["scale"];
+  questions: Record<string, string>;
+  /** Seconds. */
+  delay: number;
+  every_days: number;
+  change_hours: number;
+}
+
 export interface Conversation {
   id: string;
   number: number;
@@ -194,6 +212,8 @@ export interface Conversation {
   skills: string[];
   /** What is promised and due first; null when nothing is. */
   sla: SLA | null;
+  /** What the customer said of it last. */
+  rating: Rating | null;
   last_message: {
     event_id: string | null;
     author: "contact" | "agent" | "bot";

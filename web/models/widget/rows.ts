@@ -86,7 +86,7 @@ export function rowsOf(room: RoomStore, scene: Scene): Row[] {
       id: item.id,
       item,
       mine,
-      author: mine ? "" : authorName(room, item.sender, scene.advisor),
+      author: mine || item.sender === scene.bot ? "" : authorName(room, item.sender, scene.advisor),
       authorId: item.sender,
       first: !follows,
       last: true,

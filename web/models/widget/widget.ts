@@ -67,8 +67,6 @@ export class WidgetModel {
   readonly needsIdentity: Read<boolean>;
   /** That nobody is there; and when the shop opens again, if it is closed. */
   readonly awayText: Read<string>;
-  /** The visitor has the last word: he waits. */
-  readonly unanswered: Read<boolean | undefined>;
   readonly texts: Read<Config["texts"]["en"] | undefined>;
 
   readonly session: VisitorSession;
@@ -147,10 +145,6 @@ export class WidgetModel {
     this.awayText = computed(() => {
       const opens = this.config()?.hours?.opens_at;
       return opens ? t().closedUntil(this.whenOpen(opens)) : t().away;
-    });
-    this.unanswered = computed(() => {
-      const last = this.rows().findLast((r) => r.kind === "message");
-      return last?.kind === "message" && last.mine;
     });
     this.texts = computed(() => {
       const texts = this.config()?.texts;
