@@ -10,6 +10,12 @@ cd "$(dirname "$0")/.."
 root=${DESTDIR-}
 binary=${BINARY:-.build/release/comptoir}
 [ -x "$binary" ] && [ -e web/dist/manifest.json ] || { echo "install: error: $binary or web/dist is not built: make build" >&2; exit 1; }
+# The service sees nobody's home, where Swift may have been installed.
+if ldd "$binary" | grep -Eq 'libswift[^ ]* => (/home/|/root/|not found)'; then
+    echo "install: error: $binary needs Swift's libraries, which the service would not find." \
+        "Build it to stand alone: swift build -c release --product comptoir --static-swift-stdlib" >&2
+    exit 1
+fi
 [ -n "$root" ] || [ "$(id -u)" = 0 ] || { echo "install: error: this needs root: sudo make install" >&2; exit 1; }
 
 bin=$root/usr/local/bin share=$root/usr/local/share units=$root/usr/local/lib/systemd/system etc=$root/etc/comptoir
