@@ -71,7 +71,7 @@ extension FuzzTarget {
             if let relation = Relation(content) { try must(relation.type.utf8.count <= 255 && relation.event.utf8.count <= 255 && !relation.event.utf8.contains(0), "a relation beyond its limits") }
             guard let canonical = attempt({ try content.canonical() }) else { return }
             let found = MediaMentions.ids(in: canonical, of: "a.example")
-            for id in found { try must(MXC.isValidMediaID(id) && text(canonical).contains("mxc://a.example/" + id), "media '\(id)' that nobody names") }
+            for id in found { try must(MXC.isValidMediaID(id) && canonical.contains(Array(("mxc://a.example/" + id).utf8)), "media '\(id)' that nobody names") }
             if let url = content["url"]?.stringValue, let media = MXC(rawValue: url), media.server == "a.example" { try must(found.contains(media.mediaID), "media '\(url)' is overlooked") }
             let event = ClientEvent(eventID: "$e", roomID: "!r:x", type: "m.room.message", stateKey: nil, sender: "@a:x", originServerTS: 1, content: canonical)
             guard let written = object(event.encoded()) else { throw FuzzFailure("an event cannot be read") }

@@ -86,7 +86,13 @@ package final class TestApp: Sendable {
     /// As a connection does it: without a task while nothing happens.
     private func direct(_ route: Route, _ params: [String: String], _ request: Request) async -> Response {
         let reply = TestReply()
-        let (outcome, admitted) = router.direct(route, params: params, request, context: context, reply: reply)
+        var (outcome, admitted) = router.direct(route, params: params, request, context: context, reply: reply)
+        if case .no = outcome, admitted == nil, route.auth != .none, request.token != nil {
+            switch await router.admission(route, request, context: context) {
+            case .admitted(let session): (outcome, admitted) = router.direct(route, params: params, request, context: context, admitted: session, reply: reply)
+            case .refused(let response): return response
+            }
+        }
         switch outcome {
         case .answer(let response): return response
         case .no: return await router.run(route, params: params, request, context: context, admitted: admitted)
@@ -94,7 +100,7 @@ package final class TestApp: Sendable {
         case .waits(let waiting, let milliseconds):
             let timer = Task {
                 try await Task.sleep(for: .milliseconds(milliseconds))   // ends early when the answer has come
-                waiting.expire()
+                if let response = waiting.expire() { reply.send(response) }
             }
             defer { timer.cancel() }
             return await withTaskCancellationHandler {

@@ -169,10 +169,14 @@ struct KeyCountSync: SyncSource {
         Self.add(try cache.counts(tx, scope.user, scope.device, at: scope.now.position), to: &parts)
     }
 
-    func idle(_ c: Context, user: UserID, device: DeviceID, into parts: inout SyncParts) async throws {
-        if let counts = cache.known(user, device) { return Self.add(counts, to: &parts) }
-        let cache = cache
-        Self.add(try await c.db.read { tx in try cache.counts(tx, user, device, at: try tx.position) }, to: &parts)
+    func idle(user: UserID, device: DeviceID, into parts: inout SyncParts) -> Bool {
+        guard let counts = cache.known(user, device) else { return false }
+        Self.add(counts, to: &parts)
+        return true
+    }
+
+    func idle(_ tx: ReadTx, user: UserID, device: DeviceID, into parts: inout SyncParts) throws {
+        Self.add(try cache.counts(tx, user, device, at: try tx.position), to: &parts)
     }
 
     private static func add(_ counts: KeyCountCache.Counts, to parts: inout SyncParts) {

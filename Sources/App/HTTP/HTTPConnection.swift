@@ -148,7 +148,7 @@ final class HTTPConnection: ChannelInboundHandler {
             guard deadline <= context.eventLoop.now else { return ring(deadline, context.eventLoop) }
             if let parked {
                 self.deadline = nil
-                parked.expire()
+                if let response = parked.expire() { answerParked(response) }
             } else {
                 context.close(promise: nil)
             }
@@ -287,17 +287,20 @@ final class HTTPConnection: ChannelInboundHandler {
         answer(shared.router.refusal(error, path: path, language: language), isWhole: false)
     }
 
-    private func run(_ context: ChannelHandlerContext, _ request: Request, _ rawPath: Substring, _ route: Route?, _ params: [String: String]) {
+    /// - Parameter admitted: Who asks, where that had to be read first.
+    private func run(_ context: ChannelHandlerContext, _ request: Request, _ rawPath: Substring, _ route: Route?, _ params: [String: String],
+                     admitted known: Session? = nil) {
         let shared = shared, loop = context.eventLoop
         let me = NIOLoopBound(self, eventLoop: loop)
-        timed = route?.isTimed == true ? .now() : nil
-        var admitted: Session?
+        if known == nil { timed = route?.isTimed == true ? .now() : nil }
+        var admitted = known
         // Where the log follows each request, all of them go the way of tasks.
         if let route, route.direct != nil, !shared.context.isFollowed {
             let reply = reply ?? ConnectionReply(self, loop)
             self.reply = reply
-            let (outcome, session) = shared.router.direct(route, params: params, request, context: shared.context, reply: reply)
+            let (outcome, session) = shared.router.direct(route, params: params, request, context: shared.context, admitted: known, reply: reply)
             switch outcome {
+            case .no where session == nil && route.auth != .none && request.token != nil: return admit(context, request, rawPath, route, params)
             case .no: admitted = session
             case .answer(let response):
                 count(response)
@@ -322,6 +325,28 @@ final class HTTPConnection: ChannelInboundHandler {
             loop.execute {
                 me.value.count(response)
                 me.value.answer(response)
+            }
+        }
+    }
+
+    /// Who asks was not here a moment ago: that alone takes a task. A request that then waits does so without one.
+    private func admit(_ context: ChannelHandlerContext, _ request: Request, _ rawPath: Substring, _ route: Route, _ params: [String: String]) {
+        let shared = shared, loop = context.eventLoop
+        let me = NIOLoopBound(self, eventLoop: loop)
+        shared.inFlight.add(1, ordering: .relaxed)
+        task = Task {
+            let admission = await shared.router.admission(route, request, context: shared.context)
+            loop.execute {
+                let me = me.value
+                guard let context = me.context, context.channel.isActive else { return me.done() }
+                switch admission {
+                case .admitted(let session):
+                    me.done()
+                    me.run(context, request, rawPath, route, params, admitted: session)
+                case .refused(let response):
+                    me.count(response)
+                    me.answer(response)
+                }
             }
         }
     }

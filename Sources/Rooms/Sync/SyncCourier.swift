@@ -81,6 +81,8 @@ final class SyncCourier: Sendable {
 final class SyncPoll: ParkedPoll, Waiting {
     private struct State {
         var token: SyncToken
+        /// Known before it is read for the first time.
+        var filter = Filter()
         /// By which the hub knows it.
         var number: Int?
         var isExpired = false
@@ -92,30 +94,37 @@ final class SyncPoll: ParkedPoll, Waiting {
     private let c: Context
     private let courier: SyncCourier
     private let session: Session
-    private let filter: Filter
     private let section: SyncAnswer.StateSection
     let language: String
     let reply: any Reply
 
-    private init(_ c: Context, _ courier: SyncCourier, _ session: Session, since: SyncToken, _ filter: Filter, _ section: SyncAnswer.StateSection,
-                 waits: Bool, language: String, _ reply: any Reply) {
+    /// - Parameter waits: false for one that is answered whether there is news or not.
+    init(_ c: Context, _ courier: SyncCourier, _ session: Session, since: SyncToken, _ section: SyncAnswer.StateSection, waits: Bool, language: String,
+         _ reply: any Reply) {
         state = Mutex(State(token: since, isExpired: !waits))
-        self.c = c; self.courier = courier; self.session = session; self.filter = filter; self.section = section
-        self.language = language; self.reply = reply
+        self.c = c; self.courier = courier; self.session = session; self.section = section; self.language = language; self.reply = reply
+        c.metrics.add(.syncWaiting)
     }
 
-    /// - Parameter waits: false for one that is answered whether there is news or not.
-    static func begin(_ c: Context, _ courier: SyncCourier, _ session: Session, since: SyncToken, _ filter: Filter, _ section: SyncAnswer.StateSection,
-                      waits: Bool, language: String, _ reply: any Reply) -> SyncPoll {
-        let poll = SyncPoll(c, courier, session, since: since, filter, section, waits: waits, language: language, reply)
-        c.metrics.add(.syncWaiting)
-        if !waits || !poll.park() { courier.take([poll], c) }
-        return poll
+    func begin(_ filter: Filter) {
+        let waits = state.withLock { state in
+            state.filter = filter
+            return !state.isExpired
+        }
+        if !waits || !park() { courier.take([self], c) }
+    }
+
+    func begin(_ prepare: @escaping @Sendable () async throws -> Filter) {
+        Task {
+            do { begin(try await prepare()) } catch {
+                if end() { reply.send(Router.failure(error, "GET " + SyncEndpoint.path, language: language, c)) }
+            }
+        }
     }
 
     /// nil when the hub knows that nothing has changed, or nobody waits any more.
     func read(_ tx: ReadTx, _ lazyMembers: LazyMembers, ephemeral: Int64) throws -> SyncAnswer? {
-        let (token, isOver) = state.withLock { ($0.token, $0.isOver) }
+        let (token, filter, isOver) = state.withLock { ($0.token, $0.filter, $0.isOver) }
         guard !isOver else { return nil }
         let user = session.userID.rawValue, changes = c.hub.changes(for: user, since: token)
         if case .nothing = changes { return nil }
@@ -151,12 +160,13 @@ final class SyncPoll: ParkedPoll, Waiting {
 
     func wake(_ polls: [any ParkedPoll]) { courier.take(polls.compactMap { $0 as? SyncPoll }, c) }
 
-    func expire() {
+    func expire() -> Response? {
         let number = state.withLock { state in
             state.isExpired = true
             return state.number
         }
-        if let number, c.hub.release(session.userID.rawValue, number) { answerIdle() }
+        guard let number, c.hub.release(session.userID.rawValue, number) else { return nil }
+        return idle()
     }
 
     func cancel() {
@@ -178,12 +188,20 @@ final class SyncPoll: ParkedPoll, Waiting {
     }
 
     private func answerIdle() {
-        guard end() else { return }
+        if let response = idle() { reply.send(response) }
+    }
+
+    /// The answer when nothing has changed; nil when it has been given, or comes by the reply.
+    private func idle() -> Response? {
+        guard end() else { return nil }
         let token = state.withLock(\.token), c = c, session = session, reply = reply, language = language
+        // From memory nearly always: where the waits of thousands end at once, none of them takes a task.
+        if let known = SyncEndpoint.knownIdle(c, session, at: token) { return known }
         Task {
             do { reply.send(try await SyncEndpoint.idle(c, session, at: token)) } catch {
                 reply.send(Router.failure(error, "GET " + SyncEndpoint.path, language: language, c))
             }
         }
+        return nil
     }
 }

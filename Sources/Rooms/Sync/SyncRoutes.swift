@@ -40,32 +40,40 @@ struct SyncEndpoint: Sendable {
         }
     }
 
-    /// A client that goes on waiting: all that is needed to wait, and to answer later, is in memory.
+    /// A client that goes on waiting: all that is needed to wait, and to answer later, is in memory. Where something is to be noted first
+    /// (that the user is still there, which messages to the device have come), that takes a task, and the wait none.
     func direct(_ request: Request, _ c: Context, _ reply: any Reply) throws -> Direct {
         let session = request.user, question = try Question(request.query)
         guard let since = question.since, since.toDevice == nil, !question.fullState, since.position <= c.db.position,
-              let filter = filters.known(question.filter, session), c.hub.isListening(session.userID.rawValue, now: c.clock.now),
-              c.syncSources.allSatisfy({ $0.isQuiet(c, user: session.userID, device: session.deviceID, presence: question.presence, through: since) })
-        else { return .no }
+              c.hub.isListening(session.userID.rawValue, now: c.clock.now) else { return .no }
         if case .unknown = c.hub.changes(for: session.userID.rawValue, since: since) { return .no }
-        let poll = SyncPoll.begin(c, courier, session, since: since, filter, question.section, waits: question.timeout > 0, language: request.language, reply)
+        let poll = SyncPoll(c, courier, session, since: since, question.section, waits: question.timeout > 0, language: request.language, reply)
+        let isQuiet = c.syncSources.allSatisfy { $0.isQuiet(c, user: session.userID, device: session.deviceID, presence: question.presence, through: since) }
+        if isQuiet, let filter = filters.known(question.filter, session) {
+            poll.begin(filter)
+        } else {
+            poll.begin { try await prepare(question, c, session).filter }
+        }
         return .waits(poll, question.timeout)
+    }
+
+    /// What is noted and looked up before anything is read or waited for. `since` is nil where the client must begin anew.
+    private func prepare(_ question: Question, _ c: Context, _ session: Session) async throws -> (filter: Filter, since: SyncToken?) {
+        let filter = try await filters.load(question.filter, c, session)
+        try await Self.listen(c, session)
+        for source in c.syncSources { try await source.began(c, user: session.userID, device: session.deviceID, presence: question.presence) }
+        guard let since = question.since else { return (filter, nil) }
+        // A token of the future comes from a database that was put back: only a fresh start helps that client. The position in
+        // memory may lag behind a commit that the client's snapshot has seen already, so the database decides.
+        if since.position > c.db.position, try await c.db.read({ try $0.position }) < since.position { return (filter, nil) }
+        for source in c.syncSources { try await source.acknowledged(c, user: session.userID, device: session.deviceID, through: since) }
+        return (filter, since)
     }
 
     func answer(_ request: Request, _ c: Context) async throws -> Response {
         let session = request.user, question = try Question(request.query)
-        var since = question.since
-        let fullState = question.fullState, section = question.section
-        let filter = try await filters.load(question.filter, c, session)
-
-        let name = session.userID.rawValue
-        try await Self.listen(c, session)
-        for source in c.syncSources { try await source.began(c, user: session.userID, device: session.deviceID, presence: question.presence) }
-        // A token of the future comes from a database that was put back: only a fresh start helps that client. The position in
-        // memory may lag behind a commit that the client's snapshot has seen already, so the database decides.
-        if let token = since, token.position > c.db.position, try await c.db.read({ try $0.position }) < token.position { since = nil }
-        if let since { for source in c.syncSources { try await source.acknowledged(c, user: session.userID, device: session.deviceID, through: since) } }
-
+        let fullState = question.fullState, section = question.section, name = session.userID.rawValue
+        let (filter, since) = try await prepare(question, c, session)
         c.metrics.add(.syncWaiting)
         defer { c.metrics.add(.syncWaiting, -1); c.metrics.add(.syncAnswers) }
         let deadline = c.clock.now + question.timeout
@@ -89,8 +97,18 @@ struct SyncEndpoint: Sendable {
 
     /// The answer when nothing has changed.
     static func idle(_ c: Context, _ session: Session, at token: SyncToken) async throws -> Response {
+        if let known = knownIdle(c, session, at: token) { return known }
+        return try await c.db.read { tx in
+            var idle = SyncAnswer(next: token)
+            for source in c.syncSources { try source.idle(tx, user: session.userID, device: session.deviceID, into: &idle.parts) }
+            return .json(bytes: idle.encoded())
+        }
+    }
+
+    /// The same from memory; nil when something of it must be read.
+    static func knownIdle(_ c: Context, _ session: Session, at token: SyncToken) -> Response? {
         var idle = SyncAnswer(next: token)
-        for source in c.syncSources { try await source.idle(c, user: session.userID, device: session.deviceID, into: &idle.parts) }
+        for source in c.syncSources where !source.idle(user: session.userID, device: session.deviceID, into: &idle.parts) { return nil }
         return .json(bytes: idle.encoded())
     }
 

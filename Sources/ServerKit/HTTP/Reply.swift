@@ -9,8 +9,8 @@ package protocol Reply: AnyObject, Sendable {
 
 /// A request that waits for something to happen. It holds no task and no timer: its connection calls.
 package protocol Waiting: AnyObject, Sendable {
-    /// The time is up: it is to be answered now.
-    func expire()
+    /// The time is up: it is to be answered now. Gives the answer where that is in memory; otherwise it comes by the reply.
+    func expire() -> Response?
     /// The client has gone: nobody waits for the answer any more.
     func cancel()
 }

@@ -125,30 +125,53 @@ package struct Router: Sendable {
         request.params = params
         request.session = admitted
         do {
-            if admitted == nil {
-                if route.auth != .none { request.session = try await authorise(route.auth, request, context) }
-                try context.limiter.take(route.limit, user: request.session, remote: request.remote, now: context.clock.now)
-            }
+            if admitted == nil { request.session = try await admit(route, request, context) }
             return try await route.handler(request, context)
         } catch {
             return Self.failure(error, "\(route.method.rawValue) \(route.path)", language: request.language, context)
         }
     }
 
-    /// Tries to answer without a task. `admitted`: who asks, when the token and the rate limit have been seen to already; `run` then does
-    /// not do so again.
-    package func direct(_ route: Route, params: [String: String], _ request: Request, context: Context, reply: any Reply) -> (Direct, admitted: Session?) {
-        guard let direct = route.direct, let token = request.token, let session = context.ports.sessions.known(context, token: token, request: request) else { return (.no, nil) }
+    /// Tries to answer without a task. The session in the result: who asks, when the token and the rate limit have been seen to; `run` then
+    /// does not do so again.
+    /// - Parameter admitted: Who asks, where `admission` has said so. Without, only who was here a moment ago is known.
+    package func direct(_ route: Route, params: [String: String], _ request: Request, context: Context, admitted: Session? = nil,
+                        reply: any Reply) -> (Direct, admitted: Session?) {
+        guard let direct = route.direct, let token = request.token,
+              let session = admitted ?? context.ports.sessions.known(context, token: token, request: request) else { return (.no, nil) }
         var request = request
         request.params = params
         request.session = session
         do {
-            try Self.check(session, route.auth)
-            try context.limiter.take(route.limit, user: session, remote: request.remote, now: context.clock.now)
+            if admitted == nil {
+                try Self.check(session, route.auth)
+                try context.limiter.take(route.limit, user: session, remote: request.remote, now: context.clock.now)
+            }
             return (try direct(request, context, reply), session)
         } catch {
             return (.answer(Self.failure(error, "\(route.method.rawValue) \(route.path)", language: request.language, context)), session)
         }
+    }
+
+    package enum Admission: Sendable {
+        case admitted(Session)
+        case refused(Response)
+    }
+
+    /// Who asks, for a request that `direct` may answer without a task as soon as that is known.
+    package func admission(_ route: Route, _ request: Request, context: Context) async -> Admission {
+        do {
+            guard let session = try await admit(route, request, context) else { throw MatrixError.missingToken() }
+            return .admitted(session)
+        } catch {
+            return .refused(Self.failure(error, "\(route.method.rawValue) \(route.path)", language: request.language, context))
+        }
+    }
+
+    private func admit(_ route: Route, _ request: Request, _ context: Context) async throws -> Session? {
+        let session = route.auth == .none ? nil : try await authorise(route.auth, request, context)
+        try context.limiter.take(route.limit, user: session, remote: request.remote, now: context.clock.now)
+        return session
     }
 
     /// The answer to an error, which is logged when it is the server's own.

@@ -4,8 +4,8 @@ import Synchronization
 
 /// A long-poll that waits in the hub, without a task.
 package protocol ParkedPoll: AnyObject, Sendable {
-    /// Something has changed for each of `polls`, of which this is the first; they wait no more. Called on the thread that made the change:
-    /// it must be quick.
+    /// Something has changed for each of `polls`, all of this one's class and this the first; they wait no more. Called on the thread that
+    /// made the change: it must be quick.
     func wake(_ polls: [any ParkedPoll])
 }
 
@@ -247,7 +247,12 @@ package final class ChangeHub: Sendable {
             case .poll(let poll): polls.append(poll)
             }
         }
-        polls.first?.wake(polls)
+        // Each kind looks after its own.
+        while let first = polls.first {
+            let kind = ObjectIdentifier(type(of: first)), others = polls.filter { ObjectIdentifier(type(of: $0)) != kind }
+            first.wake(others.isEmpty ? polls : polls.filter { ObjectIdentifier(type(of: $0)) == kind })
+            polls = others
+        }
     }
 
     /// Ends all waits: the server is going down.

@@ -134,11 +134,14 @@ package protocol SyncSource: Sendable {
     func contribute(_ c: Context, _ tx: ReadTx, _ scope: SyncScope, into parts: inout SyncParts) throws
     /// The client has sent back `scope.since`: what came with it or before needs not be kept (to-device messages).
     func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws
-    /// Nothing has changed until the time-out: what even that answer carries (`extra`), preferably from memory.
-    func idle(_ c: Context, user: UserID, device: DeviceID, into parts: inout SyncParts) async throws
+    /// Nothing has changed until the time-out: what even that answer carries (`extra`), from memory. False when it must be read.
+    func idle(user: UserID, device: DeviceID, into parts: inout SyncParts) -> Bool
+    /// The same, read.
+    func idle(_ tx: ReadTx, user: UserID, device: DeviceID, into parts: inout SyncParts) throws
 }
 extension SyncSource {
     package func began(_ c: Context, user: UserID, device: DeviceID, presence: String) async throws {}
     package func acknowledged(_ c: Context, user: UserID, device: DeviceID, through token: SyncToken) async throws {}
-    package func idle(_ c: Context, user: UserID, device: DeviceID, into parts: inout SyncParts) async throws {}
+    package func idle(user: UserID, device: DeviceID, into parts: inout SyncParts) -> Bool { true }
+    package func idle(_ tx: ReadTx, user: UserID, device: DeviceID, into parts: inout SyncParts) throws {}
 }

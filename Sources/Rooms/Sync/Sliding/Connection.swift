@@ -149,28 +149,37 @@ final class Connections: Sendable {
 
     /// Makes durable what the answer changes, and gives its `pos`.
     func answer(_ c: Context, _ key: Key, from taken: Taken, _ state: ConnectionState, token: SyncToken, told: [ToldNow]) async throws -> SlidingPos {
+        if let pos = answerUnchanged(c, key, from: taken, state, token: token, told: told) { return pos }
         let now = c.clock.now
         var state = state
         state.tidy()
-        var version = taken.version ?? ""
-        if taken.version == nil || state != taken.state {
-            version = c.entropy.token(12)
-            let new = version, old = taken.version, bytes = state.encoded()
-            try await c.db.write { tx in
-                // Of the connection only the place from which this request came stays, and this answer.
-                try tx.run(SlidingSQL.deleteOthers, key.user, key.device, key.name, old ?? "")
-                try tx.run(SlidingSQL.insert, key.user, key.device, key.name, new, bytes, now)
-                if old == nil { try tx.run(SlidingSQL.deleteSurplus, key.user, key.device, Self.perDevice) }
-            }
+        let new = c.entropy.token(12), old = taken.version, bytes = state.encoded()
+        try await c.db.write { tx in
+            // Of the connection only the place from which this request came stays, and this answer.
+            try tx.run(SlidingSQL.deleteOthers, key.user, key.device, key.name, old ?? "")
+            try tx.run(SlidingSQL.insert, key.user, key.device, key.name, new, bytes, now)
+            if old == nil { try tx.run(SlidingSQL.deleteSurplus, key.user, key.device, Self.perDevice) }
         }
-        let kept = state, named = version
-        return keep(key, now) { one in
-            one.versions.removeAll { $0.version != taken.version || $0.version == named }
-            one.versions.append((named, kept))
+        return keep(key, from: taken, new, state, token: token, told: told, now)
+    }
+
+    /// The `pos` of an answer that changes nothing of what the connection stands for; nil where something is to be written.
+    func answerUnchanged(_ c: Context, _ key: Key, from taken: Taken, _ state: ConnectionState, token: SyncToken, told: [ToldNow]) -> SlidingPos? {
+        guard let version = taken.version else { return nil }
+        var state = state
+        state.tidy()
+        guard state == taken.state else { return nil }
+        return keep(key, from: taken, version, state, token: token, told: told, c.clock.now)
+    }
+
+    private func keep(_ key: Key, from taken: Taken, _ version: String, _ state: ConnectionState, token: SyncToken, told: [ToldNow], _ now: Int64) -> SlidingPos {
+        keep(key, now) { one in
+            one.versions.removeAll { $0.version != taken.version || $0.version == version }
+            one.versions.append((version, state))
             if taken.version == nil { one.told = ToldMembers() }
             one.serial += 1
             for each in told { one.told.tell(each.members, in: each.room, serial: one.serial, forgetting: each.forgetting) }
-            return SlidingPos(token: token, version: named, serial: one.serial)
+            return SlidingPos(token: token, version: version, serial: one.serial)
         }
     }
 
