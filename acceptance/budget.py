@@ -209,8 +209,10 @@ def measure() -> dict[str, dict[str, float | None]]:
             def update() -> None:
                 person.write(room)
                 for stream in streams:
+                    pings = 0
                     while not (line := stream.readline()).startswith(b"event: message.created"):
-                        assert line and not line.startswith(b": ping"), "a stream was not told of a message"
+                        pings += line.startswith(b": ping")   # one may have been under way
+                        assert line and pings < 3, "a stream was not told of a message"
 
             works["a customer's message to five streams of the desk"] = counts.each(25, update)
             return {work: {name: None if value is None else round(value, 2) for name, value in found.items()} for work, found in works.items()}

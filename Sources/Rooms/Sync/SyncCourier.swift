@@ -82,7 +82,7 @@ final class SyncPoll: ParkedPoll, Waiting {
     private struct State {
         var token: SyncToken
         /// Known before it is read for the first time.
-        var filter = Filter()
+        var filter = SyncFilters.Kept.none
         /// By which the hub knows it.
         var number: Int?
         var isExpired = false
@@ -106,15 +106,15 @@ final class SyncPoll: ParkedPoll, Waiting {
         c.metrics.add(.syncWaiting)
     }
 
-    func begin(_ filter: Filter) {
-        let waits = state.withLock { state in
+    func begin(_ filter: SyncFilters.Kept) {
+        let isExpired = state.withLock { state in
             state.filter = filter
-            return !state.isExpired
+            return state.isExpired
         }
-        if !waits || !park() { courier.take([self], c) }
+        if isExpired || !park() { courier.take([self], c) }
     }
 
-    func begin(_ prepare: @escaping @Sendable () async throws -> Filter) {
+    func begin(_ prepare: @escaping @Sendable () async throws -> SyncFilters.Kept) {
         Task {
             do { begin(try await prepare()) } catch {
                 if end() { reply.send(Router.failure(error, "GET " + SyncEndpoint.path, language: language, c)) }
@@ -128,7 +128,7 @@ final class SyncPoll: ParkedPoll, Waiting {
         guard !isOver else { return nil }
         let user = session.userID.rawValue, changes = c.hub.changes(for: user, since: token)
         if case .nothing = changes { return nil }
-        return try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: token, filter: filter, fullState: false, stateSection: section,
+        return try SyncReader(c: c, lazyMembers: lazyMembers, session: session, since: token, filter: filter.filter, fullState: false, stateSection: section,
                               touched: Touched(changes, of: user)).read(tx, ephemeral: ephemeral)
     }
 

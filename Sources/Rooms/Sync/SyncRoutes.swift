@@ -58,7 +58,7 @@ struct SyncEndpoint: Sendable {
     }
 
     /// What is noted and looked up before anything is read or waited for. `since` is nil where the client must begin anew.
-    private func prepare(_ question: Question, _ c: Context, _ session: Session) async throws -> (filter: Filter, since: SyncToken?) {
+    private func prepare(_ question: Question, _ c: Context, _ session: Session) async throws -> (filter: SyncFilters.Kept, since: SyncToken?) {
         let filter = try await filters.load(question.filter, c, session)
         try await Self.listen(c, session)
         for source in c.syncSources { try await source.began(c, user: session.userID, device: session.deviceID, presence: question.presence) }
@@ -79,7 +79,7 @@ struct SyncEndpoint: Sendable {
         let deadline = c.clock.now + question.timeout
         var token = since
         while true {
-            let answer = try await read(c, session, since: token, filter: filter, fullState: fullState, section)
+            let answer = try await read(c, session, since: token, filter: filter.filter, fullState: fullState, section)
             let remaining = deadline - c.clock.now
             if let answer {
                 if since == nil || fullState || answer.hasNews || remaining <= 0 {
@@ -174,7 +174,13 @@ struct Touched: Hashable, Sendable {
 
 /// The `filter` parameter: a stored filter's id, or JSON. Neither changes, so those lately used are kept.
 final class SyncFilters: Sendable {
-    private let kept = Mutex<[String: Filter]>([:])
+    /// One for all who wait by it.
+    final class Kept: Sendable {
+        let filter: Filter
+        init(_ filter: Filter) { self.filter = filter }
+        static let none = Kept(Filter())
+    }
+    private let kept = Mutex<[String: Kept]>([:])
     private static let limit = 10_000, longestKey = 1024
 
     /// A filter in the request itself means the same to everybody.
@@ -183,13 +189,13 @@ final class SyncFilters: Sendable {
     }
 
     /// A filter that needs no reading; nil for others.
-    func known(_ text: String?, _ session: Session) -> Filter? {
-        guard let text, !text.isEmpty else { return Filter() }
+    func known(_ text: String?, _ session: Session) -> Kept? {
+        guard let text, !text.isEmpty else { return Kept.none }
         return kept.withLock { $0[Self.key(text, session)] }
     }
 
-    func load(_ text: String?, _ c: Context, _ session: Session) async throws -> Filter {
-        guard let text, !text.isEmpty else { return Filter() }
+    func load(_ text: String?, _ c: Context, _ session: Session) async throws -> Kept {
+        guard let text, !text.isEmpty else { return Kept.none }
         let user = session.userID, key = Self.key(text, session)
         if let filter = kept.withLock({ $0[key] }) { return filter }
         let json: JSON
@@ -199,7 +205,7 @@ final class SyncFilters: Sendable {
             guard let stored = try await c.db.read({ try c.ports.users.filter($0, user: user, id: text) }) else { throw MatrixError.invalidParam("There is no filter '\(text)'.") }
             json = .object(stored)
         }
-        let filter = try Self.parse(json)
+        let filter = Kept(try Self.parse(json))
         if key.utf8.count <= Self.longestKey {
             kept.withLock { kept in
                 if kept.count >= Self.limit { kept.removeAll() }

@@ -169,7 +169,8 @@ package struct Router: Sendable {
     }
 
     private func admit(_ route: Route, _ request: Request, _ context: Context) async throws -> Session? {
-        let session = route.auth == .none ? nil : try await authorise(route.auth, request, context)
+        var session: Session?
+        if route.auth != .none { session = try await authorise(route.auth, request, context) }
         try context.limiter.take(route.limit, user: session, remote: request.remote, now: context.clock.now)
         return session
     }
