@@ -326,7 +326,7 @@ DESK_LEAST = {
     "POST /sla-policies": "admin", "PATCH /sla-policies/{id}": "admin", "DELETE /sla-policies/{id}": "admin",
     "POST /hours": "admin", "PATCH /hours/{id}": "admin", "DELETE /hours/{id}": "admin",
     **{name: "supervisor" for name in ("PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merge", "POST /contacts/{id}/merges/{merge}/undo")},
-    "PUT /attributes/{id}": "admin", "DELETE /attributes/{id}": "admin",
+    "GET /contacts/{id}/export": "admin", "PUT /attributes/{id}": "admin", "DELETE /attributes/{id}": "admin",
     "PUT /tags/{name}": "supervisor", "DELETE /tags/{name}": "supervisor",
     "PUT /inboxes/{id}/survey": "admin", "GET /recount": "admin", "POST /recount": "admin", "GET /wallboard": "supervisor",
     **{name: "supervisor" for name in ("GET /report-mails", "POST /report-mails", "PATCH /report-mails/{id}", "DELETE /report-mails/{id}", "POST /report-mails/{id}/test")},

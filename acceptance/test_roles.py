@@ -25,7 +25,7 @@ AGENT = {"conversations.read", "conversations.write", "contacts.read", "contacts
 SUPERVISOR = AGENT | {"conversations.all", "conversations.assign", "contacts.merge", "agents.availability", "canned.team", "views.team", "tags.manage", "notes.moderate", "reports.read"}
 ALWAYS = {"desk.use", "agents.read", "settings.read"}
 IMPLIED = {"conversations.read": {"contacts.read"}, "conversations.write": {"conversations.read"}, "conversations.all": {"conversations.read"},
-           "notes.moderate": {"conversations.read"}, "conversations.assign": {"conversations.write"}, "contacts.write": {"contacts.read"}, "contacts.merge": {"contacts.write"},
+           "notes.moderate": {"conversations.read"}, "conversations.assign": {"conversations.write"}, "contacts.write": {"contacts.read"}, "contacts.merge": {"contacts.write"}, "contacts.export": {"contacts.read"},
            "canned.team": {"canned.use"}, "views.team": {"conversations.read"}, "reports.read": {"conversations.read"}, "agents.manage": {"agents.availability"}}
 
 # Which permission a route asks for.
@@ -39,7 +39,7 @@ NEEDS = {
     **{name: "contacts.write" for name in (
         "PUT /contacts/{id}/attributes/{key}", "POST /contacts/{id}/notes", "DELETE /contacts/{id}/notes/{note}", "POST /contacts/{id}/addresses", "DELETE /contacts/{id}/addresses/{address}",
         "PUT /contacts/{id}/addresses/{address}/main", "POST /companies", "PATCH /companies/{id}", "DELETE /companies/{id}")},
-    "PUT /conversations/{id}/spam": "conversations.write", "POST /conversations/{id}/merge": "conversations.write", "POST /conversations/{id}/merges/{merge}/undo": "conversations.write", "PUT /contacts/{id}/blocked": "contacts.write", "GET /contacts/{id}/consents": "contacts.read", "POST /contacts/{id}/consents": "contacts.write",
+    "GET /contacts/{id}/export": "contacts.export", "PUT /conversations/{id}/spam": "conversations.write", "POST /conversations/{id}/merge": "conversations.write", "POST /conversations/{id}/merges/{merge}/undo": "conversations.write", "PUT /contacts/{id}/blocked": "contacts.write", "GET /contacts/{id}/consents": "contacts.read", "POST /contacts/{id}/consents": "contacts.write",
     "GET /contacts/{id}/duplicates": "contacts.read", "GET /contacts/{id}/merges": "contacts.read",
     **{name: "contacts.merge" for name in ("PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merge", "POST /contacts/{id}/merges/{merge}/undo")},
     "PUT /attributes/{id}": "settings.manage", "DELETE /attributes/{id}": "settings.manage",

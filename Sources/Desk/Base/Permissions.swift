@@ -37,6 +37,8 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case contactsWrite = "contacts.write"
     /// Say that two contacts are one person, and take that back.
     case contactsMerge = "contacts.merge"
+    /// Take all that is known of a customer away in a file.
+    case contactsExport = "contacts.export"
     case agentsRead = "agents.read"
     case agentsAvailability = "agents.availability"
     case agentsManage = "agents.manage"
@@ -63,6 +65,7 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
         case .conversationsAssign: [.conversationsWrite]
         case .contactsWrite: [.contactsRead]
         case .contactsMerge: [.contactsWrite]
+        case .contactsExport: [.contactsRead]
         case .cannedTeam: [.cannedUse]
         case .viewsTeam, .reportsRead: [.conversationsRead]
         case .agentsManage: [.agentsAvailability]

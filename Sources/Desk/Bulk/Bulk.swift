@@ -105,7 +105,7 @@ enum Bulk {
         }
         var json: JSONObject {
             ["assignee": .of(row.assignee), "status": .string(row.status.rawValue), "waiting_since": .of(row.state.waitingSince), "snoozed_until": .of(row.state.snoozedUntil),
-             "resolved_at": .of(row.state.resolvedAt), "priority": .string(row.priority.rawValue), "tags": .of(tags), "spam": .of(row.spam)]
+             "resolved_at": .of(row.state.resolvedAt), "priority": .string(row.priority.rawValue), "tags": .of(tags), "spam": .of(row.spam), "team": .of(row.team)]
         }
         static func restore(_ unit: Unit, _ conversation: Conversation, _ before: JSONObject, by me: Agent) throws {
             var it = conversation
@@ -114,6 +114,8 @@ enum Bulk {
             it = try Conversations.setTags(unit, it, before["tags"]?.arrayValue?.compactMap(\.stringValue) ?? [])
             if let priority = before["priority"]?.stringValue.flatMap(Conversation.Priority.init(rawValue:)) { it = try Conversations.setPriority(unit, it, priority) }
             if wasSpam { return }
+            let team = before["team"]?.stringValue
+            if it.team != team { it = try Teams.hand(unit, it, to: team.flatMap { try Teams.load(unit.tx, $0) }) }
             // A snooze that is over by now has ended.
             let until = before["snoozed_until"]?.intValue.flatMap { $0 > unit.now ? $0 : nil }
             var status = before["status"]?.stringValue.flatMap(ConversationStatus.init(rawValue:)) ?? .open

@@ -9,6 +9,8 @@ struct Deeds: Sendable, Hashable {
     var status: ConversationStatus?, until: Int64?
     var priority: Conversation.Priority?
     var spam: Bool?
+    /// A team; `.to(nil)` is every member of the inbox.
+    var team = Assignment.keep
     var addTags: [String] = [], removeTags: [String] = []
 
     enum Assignment: Sendable, Hashable { case keep, to(String?) }
@@ -20,6 +22,7 @@ struct Deeds: Sendable, Hashable {
     init() {}
     init(_ fields: inout Fields) {
         if fields.has("assign") { assign = .to(fields.text("assign", max: 255)) }
+        if fields.has("team") { team = .to(fields.text("team", max: 40)) }
         status = fields.choice("status")
         until = fields.int("until", 0...Int64.max)
         priority = fields.choice("priority")
@@ -39,6 +42,7 @@ struct Deeds: Sendable, Hashable {
             guard next.count <= 20 else { throw DeskError.invalid("add_tags", en: "A conversation has at most 20 tags.", fr: "Une conversation a au plus 20 étiquettes.") }
             it = try Conversations.setTags(unit, it, next)
         }
+        if case .to(let id) = team { it = try Teams.hand(unit, it, to: id.map { try Teams.check(unit.tx, $0, serves: it.inboxID) }) }
         if let priority { it = try Conversations.setPriority(unit, it, priority) }
         if case .to(let agent) = assign { it = try Conversations.assign(unit, it, to: agent == Self.me ? me.id : agent, by: me) }
         if let status { it = try Conversations.setStatus(unit, it, status, until: until) }

@@ -23,7 +23,7 @@ enum Consents {
          "by": ["kind": .string(it.actorKind), "id": .string(it.actorID), "name": .string(try reader.name(it.actorKind, it.actorID))], "source": .string(it.source), "wording": .string(it.wording)]
     }
     /// What holds now, and all rows, the newest first: of the contact and of those who were merged into him.
-    private static func ledger(_ reader: Reader, _ contact: String) throws -> JSON {
+    static func ledger(_ reader: Reader, _ contact: String) throws -> JSON {
         let family = try ContactLog.family(reader.tx, contact), ids: [any Bindable] = family
         let rows = try reader.tx.all("SELECT \(columns) FROM desk_consent WHERE contact_id IN (\(Placeholders.list(family.count))) ORDER BY id DESC LIMIT 1000", array: ids, row: entry)
         var seen: Set<String> = []

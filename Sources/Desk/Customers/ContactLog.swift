@@ -8,7 +8,7 @@ import Store
 /// of a contact that was merged into another stay its own.
 enum ContactLog {
     enum Kind: String, Sendable, CaseIterable { case page, note, changed, identified, address, merged, unmerged, consent, blocked, unblocked }
-    enum Part: String, Sendable, CaseIterable { case all, conversations, pages, notes, changes }
+    enum Part: String, Sendable, CaseIterable { case all, conversations, pages, notes, changes, ledger }
 
     /// Pages are kept for so long.
     static let pagesKept: Int64 = 90 * 86_400_000

@@ -3,7 +3,7 @@ import ServerKit
 
 /// The people and companies on the other side, beyond the contact itself: what is known of them, from where, and how they are found.
 enum Customers {
-    static let routes: [DeskRoute] = Attributes.routes + ContactLog.routes + Identities.routes + ContactMerge.routes + Spam.routes + Consents.routes + Companies.routes + Segments.routes
+    static let routes: [DeskRoute] = Attributes.routes + ContactLog.routes + Identities.routes + ContactMerge.routes + Spam.routes + Consents.routes + ContactExport.routes + Companies.routes + Segments.routes
 }
 
 extension OpenAPI {
@@ -44,6 +44,8 @@ extension OpenAPI {
                   body: .json(object(["spam": boolean], required: ["spam"])), answer: .json(200, ref("Conversation")), isMutation: true),
         Operation(method: .put, path: "/contacts/{id}/blocked", id: "setBlocked", tag: "Contacts", summary: "Block a contact: what he has open and what he writes is spam; or take that back.",
                   body: .json(object(["blocked": boolean], required: ["blocked"])), answer: .json(200, ref("Contact"))),
+        Operation(method: .get, path: "/contacts/{id}/export", id: "exportContact", tag: "Contacts", summary: "All that is held about a contact: himself, identities, consents, ledger, conversations without the agents' notes. It is in the audit log.",
+                  answer: .json(200, ref("ContactExport"))),
         Operation(method: .get, path: "/contacts/{id}/consents", id: "listConsents", tag: "Contacts", summary: "What a contact agrees to now, by channel and purpose, and the whole ledger.", answer: .json(200, ref("Consents"))),
         Operation(method: .post, path: "/contacts/{id}/consents", id: "addConsent", tag: "Contacts", summary: "Note that consent was given or withdrawn. The ledger is only added to.",
                   body: .json(object(["channel": oneOf(Consents.Channel.self), "purpose": text(Consents.longestPurpose), "state": oneOf(Consents.State.self), "source": text(200), "wording": text(2000)],
@@ -81,6 +83,9 @@ extension OpenAPI {
         "Consent": whole(["id": string, "channel": oneOf(Consents.Channel.self), "purpose": string, "state": oneOf(Consents.State.self), "at": time,
                           "by": whole(["kind": string, "id": string, "name": string]), "source": string, "wording": string]),
         "Consents": whole(["items": ["type": "array", "items": ref("Consent"), "description": "What holds now."], "history": ["type": "array", "items": ref("Consent")]]),
+        "ContactExport": whole(["contact": ref("Contact"), "identities": ["type": "array", "items": ref("Identity")], "consents": ["type": "array", "items": ref("Consent")],
+                                "ledger": ["type": "array", "items": ref("ContactEntry")], "conversations": ["type": "array", "items": whole(["conversation": ref("Conversation"), "items": ["type": "array", "items": ref("Item")]])],
+                                "complete": ["type": "boolean", "description": "False when there was more than one file holds."], "exported_at": time]),
         "Duplicate": whole(["contact": ref("Contact"), "reasons": ["type": "array", "items": whole(["kind": oneOf(ContactMerge.Reason.self), "value": string, "proved": boolean])]]),
         "Merge": whole(["id": string, "contact": string, "at": time, "agent": ["anyOf": [ref("AgentRef"), ["type": "null"]]], "name": string]),
         "ContactFilter": whole(contactFilter), "ContactFilterInput": object(contactFilter),

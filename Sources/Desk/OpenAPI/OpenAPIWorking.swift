@@ -50,11 +50,12 @@ extension OpenAPI {
         "tags": strings, "tags_rule": oneOf(ViewFilter.TagRule.self), "priorities": ["type": "array", "items": oneOf(Conversation.Priority.self)], "languages": strings,
         "text": ["type": ["string", "null"], "maxLength": 200, "description": "As `q` of the list of conversations."],
         "waiting_minutes": ["type": ["integer", "null"], "description": "The customer waits at least so long."], "created_from": timeOrNull, "created_before": timeOrNull,
+        "teams": ["type": "array", "items": string, "description": "Teams' ids; `nobody` is none."],
         "companies": ["type": "array", "items": string, "description": "Of the customer."], "attributes": attributeTests,
     ]
     private static let deeds: JSONObject = [
         "assign": ["type": ["string", "null"], "description": "An agent's id, `me`, or null for the queue."], "status": oneOf(ConversationStatus.self), "until": time,
-        "priority": oneOf(Conversation.Priority.self), "spam": boolean, "add_tags": strings, "remove_tags": strings,
+        "priority": oneOf(Conversation.Priority.self), "spam": boolean, "team": ["type": ["string", "null"], "description": "A team's id, or null for every member of the inbox."], "add_tags": strings, "remove_tags": strings,
     ]
 
     static let workingSchemas: JSONObject = [

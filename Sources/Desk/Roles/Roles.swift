@@ -142,6 +142,7 @@ extension Permission {
         case .conversationsAssign: Phrase(en: "Give conversations to anyone, also those of colleagues", fr: "Confier les conversations à tous, même celles des collègues")
         case .contactsRead: Phrase(en: "See customers", fr: "Voir les clients")
         case .contactsWrite: Phrase(en: "Change customers", fr: "Modifier les clients")
+        case .contactsExport: Phrase(en: "Export a customer’s data", fr: "Exporter les données d’un client")
         case .contactsMerge: Phrase(en: "Merge customers", fr: "Fusionner des clients")
         case .agentsRead: Phrase(en: "See colleagues", fr: "Voir les collègues")
         case .agentsAvailability: Phrase(en: "Change who is available", fr: "Changer la disponibilité des conseillers")

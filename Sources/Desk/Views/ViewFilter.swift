@@ -9,6 +9,8 @@ struct ViewFilter: Sendable, Hashable {
     static let me = "me", nobody = "nobody"
 
     var statuses: [ConversationStatus] = []
+    /// `nobody`: in the hands of no team.
+    var teams: [String] = []
     var inboxes: [String] = [], assignees: [String] = [], tags: [String] = []
     var tagRule = TagRule.any
     var priorities: [Conversation.Priority] = []
@@ -49,6 +51,12 @@ struct ViewFilter: Sendable, Hashable {
         for (term, _) in SearchText.terms(text ?? "") {
             filter.add("EXISTS (SELECT 1 FROM desk_posting p WHERE p.term = ? AND p.conversation = c.number)", term)
         }
+        if !teams.isEmpty {
+            let some = teams.filter { $0 != Self.nobody }
+            var parts = some.isEmpty ? [] : ["c.team_id IN (\(Placeholders.list(some.count)))"]
+            if teams.contains(Self.nobody) { parts.append("c.team_id IS NULL") }
+            filter.add("(" + parts.joined(separator: " OR ") + ")", array: some)
+        }
         if !companies.isEmpty {
             filter.add("EXISTS (SELECT 1 FROM desk_contact vk WHERE vk.id = c.contact_id AND vk.company_id IN (\(Placeholders.list(companies.count))))", array: companies)
         }
@@ -66,7 +74,7 @@ struct ViewFilter: Sendable, Hashable {
     var json: JSONObject {
         ["statuses": .of(statuses.map(\.rawValue)), "inboxes": .of(inboxes), "assignees": .of(assignees), "tags": .of(tags), "tags_rule": .string(tagRule.rawValue),
          "priorities": .of(priorities.map(\.rawValue)), "languages": .of(languages), "text": .of(text), "waiting_minutes": .of(waitingMinutes),
-         "created_from": .of(createdFrom), "created_before": .of(createdBefore), "companies": .of(companies), "attributes": .array(attributes.map(\.json))]
+         "created_from": .of(createdFrom), "created_before": .of(createdBefore), "teams": .of(teams), "companies": .of(companies), "attributes": .array(attributes.map(\.json))]
     }
     init() {}
     /// From a request: what is wrong is told by `fields`.
@@ -82,6 +90,7 @@ struct ViewFilter: Sendable, Hashable {
         waitingMinutes = fields.int("waiting_minutes", 1...525_600)
         createdFrom = fields.int("created_from", 0...(1 << 45))
         createdBefore = fields.int("created_before", 0...(1 << 45))
+        teams = fields.strings("teams", max: 100, each: 40) ?? []
         companies = fields.strings("companies", max: 100, each: 60) ?? []
         attributes = AttributeTest.list(&fields, "attributes")
         if let createdFrom, let createdBefore, createdBefore <= createdFrom {

@@ -160,8 +160,12 @@ enum Views {
     private static func known(_ tx: ReadTx, _ views: [SavedView], to agent: Agent) throws -> [SavedView] {
         func people(_ view: SavedView) -> [String] { view.filter.assignees.filter { $0 != ViewFilter.me && $0 != ViewFilter.nobody } }
         guard !agent.isUnlimited else { return views }
-        let colleagues = try views.contains { $0.scope == .team && !people($0).isEmpty } ? Set(Agents.all(tx).filter { agent.knows($0) }.map(\.id)) : []
-        return views.filter { $0.scope == .personal || $0.filter.inboxes.allSatisfy(agent.sees(inbox:)) && people($0).allSatisfy(colleagues.contains) }
+        let colleagues = try views.contains { $0.scope == .team && !(people($0).isEmpty && $0.filter.teams.isEmpty) } ? Set(Agents.all(tx).filter { agent.knows($0) }.map(\.id)) : []
+        // A team is known to whoever knows one of its people.
+        let teams = try views.contains { $0.scope == .team && !$0.filter.teams.isEmpty } ? Set(Teams.all(tx).filter { $0.members.contains(where: colleagues.contains) }.map(\.id) + [ViewFilter.nobody]) : []
+        return views.filter {
+            $0.scope == .personal || $0.filter.inboxes.allSatisfy(agent.sees(inbox:)) && people($0).allSatisfy(colleagues.contains) && $0.filter.teams.allSatisfy(teams.contains)
+        }
     }
     static func load(_ tx: ReadTx, _ id: String, for agent: Agent) throws -> SavedView {
         guard let view = try tx.first("SELECT \(columns) FROM desk_view WHERE id = ?", id, row: view), try known(tx, [view], to: agent).count == 1, view.scope == .team || view.owner == agent.id else { throw DeskError.notFound }

@@ -203,6 +203,24 @@ import Testing
         #expect(try await shop.call(.get, path + "/timeline?kind=pages", as: shop.owner).expect(200)["items"] == [])
         #expect(try await shop.call(.get, path + "/timeline?kind=changes", as: shop.owner).expect(200)["items"]?.arrayValue?.count == 2)
     }
+    @Test func allThatIsHeldIsInOneFile() async throws {
+        let shop = try await Shop(), anna = try await shop.agent("anna")
+        let (visitor, id, _) = try await shop.customer("Bonjour"), (_, other, _) = try await shop.customer("autre")
+        let path = "/contacts/" + visitor.contact
+        try await shop.call(.patch, path, as: anna, ["name": "Zoé", "phone": "+33 6"]).expect(200)
+        try await shop.call(.post, path + "/notes", as: anna, ["key": "n", "body": "calls in the morning"]).expect(201)
+        try await shop.call(.post, path + "/consents", as: anna, ["channel": "email", "purpose": "news", "state": "given", "source": "chat"]).expect(201)
+        try await shop.call(.post, "/conversations/\(id)/notes", as: anna, ["key": "n", "body": "a word between agents"]).expect(201)
+        try await shop.say("Bonjour Zoé", in: id, as: anna)
+        #expect(await shop.call(.get, path + "/export", as: anna).status == 403)
+        let answer = await shop.call(.get, path + "/export", as: shop.owner), file = try answer.expect(200), text = String(decoding: answer.bytes, as: UTF8.self)
+        #expect(answer.headers["Content-Disposition"]?.hasPrefix("attachment") == true && file["complete"] == true)
+        #expect(file["conversations"]?.arrayValue?.compactMap { $0.string("conversation.id") } == [id])
+        #expect(file["conversations"]?[0]?["items"]?.arrayValue?.compactMap { $0.string("message.body") } == ["Bonjour", "Bonjour Zoé"])
+        #expect(text.contains("calls in the morning") && !text.contains("a word between agents") && !text.contains(other))
+        #expect(file["consents"]?.arrayValue?.count == 1 && file["identities"]?.arrayValue?.count == 2)
+        #expect(try await shop.call(.get, "/audit?action=contacts.export", as: shop.owner).expect(200)["items"]?.arrayValue?.count == 1)
+    }
     @Test func conversationsOfOtherInboxesAreNotInIt() async throws {
         let shop = try await Shop(), brand = try await shop.call(.get, "/brands", as: shop.owner).expect(200)["items"]?[0]?["id"] ?? .null
         try await shop.call(.post, "/inboxes", as: shop.owner, ["name": "Second", "key": "second", "brand_id": brand]).expect(201)

@@ -65,6 +65,22 @@ import Testing
         #expect(try await shop.list("view=unassigned").allSatisfy { $0.int("waiting_since") != nil })
     }
 
+    @Test func teamsAreAskedForByViewsAndGivenToMany() async throws {
+        let shop = try await Shop(), anna = try await shop.agent("anna", online: false)
+        let team = try await shop.call(.post, "/teams", as: shop.owner, ["name": "Returns", "members": [.string(anna.id.rawValue)]]).expect(201).string("id") ?? ""
+        var ids: [String] = []
+        for number in 0..<3 { ids.append(try await shop.customer("return \(number)").conversation) }
+        let done = try await shop.call(.post, "/conversations/bulk", as: anna, ["ids": JSON(Array(ids.prefix(2))), "team": .string(team)]).expect(200)
+        #expect(done.int("done") == 2)
+        func count(_ teams: JSON) async throws -> Int64? { try await shop.call(.post, "/views/preview", as: anna, ["filter": ["teams": teams]]).expect(200).int("count") }
+        #expect(try await count([.string(team)]) == 2)
+        #expect(try await count(["nobody"]) == 1)
+        #expect(try await count([.string(team), "nobody"]) == 3)
+        #expect(try await shop.call(.post, "/conversations/bulk", as: anna, ["ids": JSON(ids), "team": "tm_x"]).expect(200).int("failed") == 3)
+        try await shop.call(.post, "/bulk/\(done.string("undo") ?? "")/undo", as: anna).expect(200)
+        #expect(try await count([.string(team)]) == 0)
+    }
+
     @Test func whoIsBlockedBothersNobodyUntilItIsTakenBack() async throws {
         let shop = try await Shop(), anna = try await shop.agent("anna")
         let (visitor, id, room) = try await shop.customer("rude")

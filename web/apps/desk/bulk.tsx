@@ -1,4 +1,5 @@
 /** What is done to all conversations that are picked in the list: a bar below it. */
+import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import { priorities } from "../../models/desk/types.ts";
 import { w } from "../../models/desk/working-strings.ts";
@@ -44,6 +45,20 @@ export function BulkBar() {
                 onClick={(e) => bulkTags(e.currentTarget)}
               />
             </span>
+            <Show when={() => desk.teams().length > 0}>
+              {() => (
+                <span data-anchor="team">
+                  <Button
+                    kind="outline"
+                    icon={icons.inbox}
+                    label={() => rt().handTo}
+                    popup="menu"
+                    expanded={false}
+                    onClick={(e) => bulkTeam(e.currentTarget)}
+                  />
+                </span>
+              )}
+            </Show>
             <span data-anchor="priority">
               <Button
                 kind="outline"
@@ -87,6 +102,17 @@ export function BulkBar() {
       )}
     </Show>
   );
+}
+
+export function bulkTeam(at: HTMLElement): void {
+  openMenu(at, rt.peek().handTo, [
+    ...desk.teams.peek().map((team): MenuItem => ({
+      text: team.name,
+      icon: icons.users,
+      run: () => void selection.change({ team: team.id }),
+    })),
+    { text: rt.peek().noTeam, icon: icons.inbox, run: () => void selection.change({ team: null }) },
+  ]);
 }
 
 export function bulkAssign(at: HTMLElement): void {

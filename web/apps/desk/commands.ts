@@ -8,7 +8,7 @@ import type { Conversation, Deeds } from "../../models/desk/types.ts";
 import { w } from "../../models/desk/working-strings.ts";
 import * as icons from "../../ui/icons.ts";
 import { confirmDialog } from "../../ui/overlay.tsx";
-import { bulkAssign, bulkPriority, bulkSnooze, bulkTags } from "./bulk.tsx";
+import { bulkAssign, bulkPriority, bulkSnooze, bulkTags, bulkTeam } from "./bulk.tsx";
 import { openAssign, openPriority, openSkills, openSnooze, openTags, openTeam } from "./menus.tsx";
 import { openPalette } from "./palette.tsx";
 import { customerShown } from "./prefs.ts";
@@ -223,7 +223,7 @@ export const commands: readonly Command[] = [
     title: () => rt().handTo,
     icon: icons.users,
     can: () => has() && desk.teams.peek().length > 0,
-    run: popup("team", (at, id) => openTeam(at, id)),
+    run: popup("team", (at, id) => openTeam(at, id), bulkTeam),
   },
   {
     id: "skills",

@@ -2,6 +2,7 @@
 import { isAbort } from "../../sdk/ports.ts";
 import { duration } from "../../models/desk/times.ts";
 import { Form } from "../../models/desk/form.ts";
+import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import { priorities, type SavedView, type ViewFilter } from "../../models/desk/types.ts";
 import { emptyFilter } from "../../models/desk/views.ts";
@@ -26,7 +27,7 @@ interface Values extends ViewFilter {
   shared: boolean;
   sort: SavedView["sort"];
 }
-type Lists = "inboxes" | "assignees" | "tags" | "languages";
+type Lists = "inboxes" | "teams" | "assignees" | "tags" | "languages";
 
 export function openViewEditor(view?: SavedView): void {
   if (document.querySelector("dialog.view-editor")) return;
@@ -94,6 +95,16 @@ export function openViewEditor(view?: SavedView): void {
               now={() => form.values().inboxes}
               set={(all) => form.set("inboxes", all)}
               items={() => desk.inboxes().map((i) => ({ id: i.id, text: i.name }))}
+            />
+          )}
+        </Show>
+        <Show when={() => desk.teams().length > 0}>
+          {() => (
+            <Chips
+              label={() => rt().teams}
+              now={() => form.values().teams}
+              set={(all) => form.set("teams", all)}
+              items={() => [{ id: "nobody", text: rt.peek().noTeam }, ...desk.teams().map((team) => ({ id: team.id, text: team.name }))]}
             />
           )}
         </Show>

@@ -103,6 +103,7 @@ export const customerTexts = catalogue({
     mergeInto: "Into which conversation of this customer?",
     noOtherTalk: "This customer has no other conversation.",
     mergedInto: (number: string) => `Merged into ${number}.`,
+    exportData: "Export this customer’s data",
     // Consent
     consents: "Consents",
     noConsents: "Nothing noted.",
@@ -267,6 +268,7 @@ export const customerTexts = catalogue({
     mergeInto: "Avec quelle conversation de ce client ?",
     noOtherTalk: "Ce client n’a pas d’autre conversation.",
     mergedInto: (number: string) => `Fusionnée avec ${number}.`,
+    exportData: "Exporter les données de ce client",
     consents: "Consentements",
     noConsents: "Rien de noté.",
     addConsent: "Noter un consentement",

@@ -65,7 +65,8 @@ export function fits(f: ViewFilter, c: Conversation, me: string, now: number): b
     ? f.assignees.includes("nobody")
     : f.assignees.includes(c.assignee.id) || (c.assignee.id === me && f.assignees.includes("me"));
   const tagged = f.tags_rule === "all" ? f.tags.every((tag) => c.tags.includes(tag)) : f.tags.some((tag) => c.tags.includes(tag));
-  const yes = !c.spam && among(f.statuses, c.status) && among(f.inboxes, c.inbox.id) && among(f.priorities, c.priority) &&
+  const yes = !c.spam && among(f.teams, c.team?.id ?? "nobody") && among(f.statuses, c.status) && among(f.inboxes, c.inbox.id) &&
+    among(f.priorities, c.priority) &&
     among(f.languages, c.language) && (f.assignees.length === 0 || whose) && (f.tags.length === 0 || tagged) &&
     (f.waiting_minutes === null || (c.waiting_since !== null && c.waiting_since <= now - f.waiting_minutes * 60_000)) &&
     (f.created_from === null || c.created_at >= f.created_from) && (f.created_before === null || c.created_at < f.created_before);

@@ -374,6 +374,8 @@ export interface ViewFilter {
   waiting_minutes: number | null;
   created_from: number | null;
   created_before: number | null;
+  /** `nobody` is none. */
+  teams: string[];
   companies: string[];
   attributes: AttributeTest[];
 }
@@ -439,6 +441,7 @@ export interface Deeds {
   until?: number;
   priority?: Priority;
   spam?: boolean;
+  team?: string | null;
   add_tags?: string[];
   remove_tags?: string[];
 }

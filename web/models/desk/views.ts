@@ -21,6 +21,7 @@ export const emptyFilter: ViewFilter = {
   waiting_minutes: null,
   created_from: null,
   created_before: null,
+  teams: [],
   companies: [],
   attributes: [],
 };

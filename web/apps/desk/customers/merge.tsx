@@ -75,6 +75,9 @@ export function openMore(at: HTMLElement, c: Contact): void {
     ...(desk.permissions.peek().has("contacts.merge")
       ? [{ text: ct.peek().mergeWith, icon: icons.users, run: () => void findOther(c) }]
       : []),
+    ...(desk.permissions.peek().has("contacts.export")
+      ? [{ text: ct.peek().exportData, icon: icons.download, run: () => void exportData(c) }]
+      : []),
     {
       text: c.blocked ? texts.unblockCustomer : texts.blockCustomer,
       icon: icons.alert,
@@ -82,6 +85,17 @@ export function openMore(at: HTMLElement, c: Contact): void {
       run: () => void block(c.id, c.display_name, !c.blocked),
     },
   ]);
+}
+
+function exportData(c: Contact): Promise<boolean> {
+  return desk.attempt(async () => {
+    const url = URL.createObjectURL(await desk.api.blob(`/contacts/${encodeURIComponent(c.id)}/export`));
+    const link = <a href={url} download={`${c.display_name}.json`} hidden /> as HTMLAnchorElement;
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  });
 }
 
 /** The other one, looked for by words. */
