@@ -99,7 +99,7 @@ private struct Seed: Sendable {
             guard let inbox = try Inboxes.find(unit.tx, key: key) else { throw DeskError.unknownInbox }
             var contact = try Contacts.add(unit, brand: inbox.brandID, name: it.name, email: it.email, emailVerified: it.externalID != nil && it.email != nil, externalID: it.externalID, language: it.language)
             contact.phone = it.phone
-            contact.company = it.company
+            if let company = it.company { (contact.company, contact.companyID) = (company, try Companies.named(unit, brand: contact.brandID, company).id) }
             contact.location = it.location
             contact.notes = it.notes
             contact.attributes = JSONObject(it.attributes.map { (key: $0.0, value: .string($0.1)) })

@@ -324,6 +324,10 @@ export class Customers {
   async addConsent(contact: string, consent: Pick<Consent, "channel" | "purpose" | "state" | "source" | "wording">): Promise<Consent[]> {
     return (await this.desk.api.post<{ items: Consent[] }>(`/contacts/${enc(contact)}/consents`, consent)).items;
   }
+  /** One that was merged is answered with the one that goes on. */
+  answered(asked: string, c: Conversation): Conversation[] {
+    return c.id === asked ? [c] : [c, { ...c, id: asked, merged_into: c.id }];
+  }
   /** Gives the one that goes on. */
   async mergeConversation(id: string, into: string): Promise<Conversation> {
     const { api } = this.desk;

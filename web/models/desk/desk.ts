@@ -361,11 +361,7 @@ export class DeskModel {
   }
 
   async loadConversation(id: string): Promise<void> {
-    await this.attempt(async () => {
-      const c = await this.api.conversation(id);
-      // One that was merged is answered with the one that goes on.
-      this.put(c, ...(c.id === id ? [] : [{ ...c, id, merged_into: c.id }]));
-    });
+    await this.attempt(async () => this.put(...this.customers.answered(id, await this.api.conversation(id))));
   }
   async loadContact(id: string): Promise<void> {
     try {
@@ -384,6 +380,8 @@ export class DeskModel {
     for (const fresh of all) {
       const known = this.#server.get(fresh.id);
       if (known && (known.version > fresh.version || (known.version === fresh.version && known.updated_at > fresh.updated_at))) continue;
+      // It has its own again.
+      if (known?.merged_into && !fresh.merged_into) queueMicrotask(() => void this.#models.get(fresh.id)?.timeline.anew());
       // An answer that was on its way while I read does not make it unread again.
       const c = (this.#readCount.get(fresh.id) ?? -1) >= fresh.message_count ? { ...fresh, unread: 0 } : fresh;
       this.#server.set(c.id, c);
