@@ -42,12 +42,14 @@ def test_a_customer_rates_and_changes_his_mind(shop, people):
     # the administrator asks for it
     desk = console(people, shop, f"#/admin/inboxes/{shop.inbox['id']}", viewport=SIZES["desktop"])
     page = desk.page
-    form = page.locator(".edit").filter(has_text="Avis des clients")
+    page.get_by_role("button", name="Configurer…").click()
+    form = page.locator("dialog .edit")
     form.get_by_text("Demander l’avis des clients").click()
     form.get_by_label("Question en français").fill("Alors, content ?")
     accessible(page)
     form.get_by_role("button", name="Enregistrer").click()
     expect(form.get_by_role("status")).to_have_text("Enregistré.")
+    page.keyboard.press("Escape")
     assert shop.anna.desk("GET", f"/inboxes/{shop.inbox['id']}/survey")["active"]
     # a customer is served, and asked
     customer = people.page("phone", locale="fr-FR")
@@ -219,9 +221,8 @@ def test_the_pages_of_reports(shop, people):
                     accessible(page)
                 shot(page, f"reports-{metric}-{size}-{lang}-{'dark' if dark else 'light'}")
             page.goto(f"{shop.base}/desk?lang={lang}#/admin/inboxes/{shop.inbox['id']}")
-            form = page.locator(".edit").last
-            expect(form).to_contain_text("Avis des clients" if lang == "fr" else "Customers’ ratings")
-            form.evaluate("e => e.scrollIntoView()")
+            page.get_by_role("button", name="Configurer…" if lang == "fr" else "Set up…").click()
+            expect(page.locator("dialog .edit")).to_be_visible()
             shot(page, f"reports-survey-{size}-{lang}-{'dark' if dark else 'light'}")
             page.close()
 

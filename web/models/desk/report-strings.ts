@@ -120,6 +120,7 @@ export const reportTexts = catalogue({
     surveys: "Customers’ ratings",
     surveysHint:
       "After a conversation is resolved, its customer is asked how it was: by buttons in the chat, by a number in any other Matrix app.",
+    setUpSurveys: "Set up…",
     surveyOn: "Ask customers",
     scale: "Scale",
     faces: "Five faces",
@@ -276,6 +277,7 @@ export const reportTexts = catalogue({
     surveys: "Avis des clients",
     surveysHint:
       "Après la résolution, le client est invité à donner son avis : par des boutons dans le chat, par un chiffre dans toute autre application Matrix.",
+    setUpSurveys: "Configurer…",
     surveyOn: "Demander l’avis des clients",
     scale: "Échelle",
     faces: "Cinq visages",

@@ -1,6 +1,7 @@
 /** One inbox: how to put it on a site, who works there, how conversations are given out. */
 import { at } from "../../../models/desk/admin-strings.ts";
 import { Form } from "../../../models/desk/form.ts";
+import { rp } from "../../../models/desk/report-strings.ts";
 import { rt } from "../../../models/desk/routing-strings.ts";
 import type { Inbox } from "../../../models/desk/types.ts";
 import { Button } from "../../../ui/basics.tsx";
@@ -12,7 +13,7 @@ import { desk, go } from "../state.ts";
 import { languageName } from "../texts.ts";
 import { copy, FormFrame, NumberField, RemoveButton, SelectField, SetField, TextField } from "./fields.tsx";
 import { hoursOptions } from "./hours.tsx";
-import { SurveyForm } from "./survey.tsx";
+import { openSurvey } from "./survey.tsx";
 import { listOf, strategyOptions } from "./teams.tsx";
 
 interface Values {
@@ -80,107 +81,117 @@ export function InboxForm({ id }: { id: string }) {
   const snippet = () => `<script src="${location.origin}/widget.js" data-inbox="${form.values().key}" async></script>`;
 
   return (
-    <>
-      <FormFrame
-        form={form}
-        isNew={!inbox}
-        title={() => form.values().name || at().newInbox}
-        onSave={save}
-        more={inbox
-          ? (
-            <RemoveButton
-              name={inbox.name}
-              remove={async () => {
-                const done = await desk.attempt(() => desk.api.remove(`/inboxes/${id}`));
-                if (!done) return;
-                desk.inboxes.update((all) => all.filter((i) => i.id !== id));
-                go({ at: "admin", page: "inboxes", item: undefined }, true);
-              }}
-            />
-          )
-          : null}
-      >
-        <div class="two">
-          <TextField form={form} name="name" label={() => at().name} maxLength={80} />
-          <TextField form={form} name="key" label={() => at().key} hint={() => at().keyHint} maxLength={60} />
-        </div>
-        {inbox
-          ? (
-            <div class="field">
-              <span class="label">{() => at().snippet}</span>
-              <div class="snippet">
-                <code>{snippet}</code>
-                <Button small kind="outline" icon={icons.copy} onClick={() => copy(snippet())}>{() => at().copy}</Button>
-              </div>
-              <span class="hint">{() => at().snippetHint}</span>
+    <FormFrame
+      form={form}
+      isNew={!inbox}
+      title={() => form.values().name || at().newInbox}
+      onSave={save}
+      more={inbox
+        ? (
+          <RemoveButton
+            name={inbox.name}
+            remove={async () => {
+              const done = await desk.attempt(() => desk.api.remove(`/inboxes/${id}`));
+              if (!done) return;
+              desk.inboxes.update((all) => all.filter((i) => i.id !== id));
+              go({ at: "admin", page: "inboxes", item: undefined }, true);
+            }}
+          />
+        )
+        : null}
+    >
+      <div class="two">
+        <TextField form={form} name="name" label={() => at().name} maxLength={80} />
+        <TextField form={form} name="key" label={() => at().key} hint={() => at().keyHint} maxLength={60} />
+      </div>
+      {inbox
+        ? (
+          <div class="field">
+            <span class="label">{() => at().snippet}</span>
+            <div class="snippet">
+              <code>{snippet}</code>
+              <Button small kind="outline" icon={icons.copy} onClick={() => copy(snippet())}>{() => at().copy}</Button>
             </div>
-          )
-          : (
-            <SelectField
-              form={form}
-              name="brand_id"
-              label={() => at().brand}
-              options={() => desk.brands().map((b): [string, string] => [b.id, b.name])}
-            />
-          )}
-        <TextField form={form} name="origins" label={() => at().origins} hint={() => at().originsHint} rows={3} />
-        <div class="two">
+            <span class="hint">{() => at().snippetHint}</span>
+          </div>
+        )
+        : (
           <SelectField
             form={form}
-            name="assignment"
-            label={() => at().assignment}
-            options={() => [["automatic", at().automatic], ["manual", at().manual]]}
+            name="brand_id"
+            label={() => at().brand}
+            options={() => desk.brands().map((b): [string, string] => [b.id, b.name])}
           />
-          <SelectField
-            form={form}
-            name="language_rule"
-            label={() => at().languageRule}
-            options={() => [["prefer", at().prefer], ["require", at().require]]}
-          />
-          <SelectField
-            form={form}
-            name="team"
-            label={() => rt().team}
-            hint={() => rt().teamHint}
-            options={() => [["", rt().everybody], ...desk.teams().map((team): [string, string] => [team.id, team.name])]}
-          />
-          <SelectField
-            form={form}
-            name="strategy"
-            label={() => rt().strategy}
-            hint={() => rt().strategyHint}
-            disabled={() => form.values().team !== ""}
-            options={strategyOptions}
-          />
-          <SelectField
-            form={form}
-            name="hours"
-            label={() => rt().hoursOf}
-            hint={() => rt().hoursHint}
-            options={() => hoursOptions(rt().alwaysOpen)}
-          />
-          <SetField form={form} name="languages" label={() => at().languages} options={languages} />
-          <SelectField form={form} name="default_language" label={() => at().defaultLanguage} options={languages} />
-          <SelectField
-            form={form}
-            name="identity"
-            label={() => at().identity}
-            options={() => [["optional", at().identityOptional], ["required", at().identityRequired]]}
-          />
-          <NumberField form={form} name="reopen_days" label={() => at().reopenDays} min={0} max={3650} />
-        </div>
-        <SetField
+        )}
+      <TextField form={form} name="origins" label={() => at().origins} hint={() => at().originsHint} rows={3} />
+      <div class="two">
+        <SelectField
           form={form}
-          name="members"
-          label={() => at().members}
-          hint={() => at().membersHint}
-          options={() => desk.agents().filter((a) => a.active).map((a): [string, string] => [a.id, a.public_name])}
+          name="assignment"
+          label={() => at().assignment}
+          options={() => [["automatic", at().automatic], ["manual", at().manual]]}
         />
-        <TextField form={form} name="skills" label={() => rt().skillsNeeded} hint={() => rt().skillsInboxHint} maxLength={400} />
-        {inbox ? <Secret id={id} /> : null}
-      </FormFrame>
-      {inbox ? <SurveyForm inbox={id} /> : null}
-    </>
+        <SelectField
+          form={form}
+          name="language_rule"
+          label={() => at().languageRule}
+          options={() => [["prefer", at().prefer], ["require", at().require]]}
+        />
+        <SelectField
+          form={form}
+          name="team"
+          label={() => rt().team}
+          hint={() => rt().teamHint}
+          options={() => [["", rt().everybody], ...desk.teams().map((team): [string, string] => [team.id, team.name])]}
+        />
+        <SelectField
+          form={form}
+          name="strategy"
+          label={() => rt().strategy}
+          hint={() => rt().strategyHint}
+          disabled={() => form.values().team !== ""}
+          options={strategyOptions}
+        />
+        <SelectField
+          form={form}
+          name="hours"
+          label={() => rt().hoursOf}
+          hint={() => rt().hoursHint}
+          options={() => hoursOptions(rt().alwaysOpen)}
+        />
+        <SetField form={form} name="languages" label={() => at().languages} options={languages} />
+        <SelectField form={form} name="default_language" label={() => at().defaultLanguage} options={languages} />
+        <SelectField
+          form={form}
+          name="identity"
+          label={() => at().identity}
+          options={() => [["optional", at().identityOptional], ["required", at().identityRequired]]}
+        />
+        <NumberField form={form} name="reopen_days" label={() => at().reopenDays} min={0} max={3650} />
+      </div>
+      <SetField
+        form={form}
+        name="members"
+        label={() => at().members}
+        hint={() => at().membersHint}
+        options={() => desk.agents().filter((a) => a.active).map((a): [string, string] => [a.id, a.public_name])}
+      />
+      <TextField form={form} name="skills" label={() => rt().skillsNeeded} hint={() => rt().skillsInboxHint} maxLength={400} />
+      {inbox
+        ? (
+          <div class="field">
+            <span class="label">{() => rp().surveys}</span>
+            <span>
+              <Button small kind="outline" icon={icons.star} popup="dialog" onClick={() => void openSurvey(id)}>
+                {() => rp().setUpSurveys}
+              </Button>
+            </span>
+            <span class="hint">{() => rp().surveysHint}</span>
+          </div>
+        )
+        : null}
+      {inbox ? <Secret id={id} /> : null}
+    </FormFrame>
   );
 }
 

@@ -4,6 +4,7 @@ import { rp } from "../../../models/desk/report-strings.ts";
 import { t } from "../../../models/desk/strings.ts";
 import type { SurveySettings } from "../../../models/desk/types.ts";
 import { Spinner } from "../../../ui/basics.tsx";
+import { openDialog } from "../../../ui/overlay.tsx";
 import { Show } from "../../../ui/jsx-runtime.ts";
 import { signal } from "../../../ui/signals.ts";
 import { Switch } from "../preferences.tsx";
@@ -21,7 +22,11 @@ interface Values {
   change_hours: number;
 }
 
-export function SurveyForm({ inbox }: { inbox: string }) {
+export function openSurvey(inbox: string): Promise<void> {
+  return openDialog({ title: () => rp().surveys, class: "mail-form", body: () => <SurveyForm inbox={inbox} /> });
+}
+
+function SurveyForm({ inbox }: { inbox: string }) {
   const path = `/inboxes/${inbox}/survey`;
   const now = signal<SurveySettings | undefined>(undefined);
   void desk.attempt(async () => now.set(await desk.api.get<SurveySettings>(path)));
