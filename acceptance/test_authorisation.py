@@ -335,6 +335,7 @@ DESK_LEAST = {
     **{name: "admin" for name in (
         "GET /webhooks", "POST /webhooks", "PATCH /webhooks/{id}", "DELETE /webhooks/{id}",
         "POST /webhooks/{id}/secret", "POST /webhooks/{id}/test", "GET /webhooks/{id}/deliveries", "POST /webhooks/{id}/deliveries/{delivery}/replay")},
+    **{f"{what} /rules{more}": "admin" for what, more in (("GET", ""), ("POST", ""), ("PATCH", "/{id}"), ("DELETE", "/{id}"), ("POST", "/order"), ("POST", "/dry-run"), ("GET", "/log"))},
     "GET /tokens": "admin", "POST /tokens": "admin", "DELETE /tokens/{id}": "admin", "GET /audit": "admin", "GET /audit/export": "admin",
     "POST /roles": "admin", "PATCH /roles/{id}": "admin", "DELETE /roles/{id}": "admin",
 }
@@ -345,6 +346,9 @@ DESK_BODY = {
     "POST /inboxes": lambda: {"name": f"Inbox {next(_numbers)}", "brand_id": "x"}, "PATCH /inboxes/{id}": lambda: {"name": "Site"}, "PUT /tags/{name}": lambda: {},
     "POST /teams": lambda: {"name": f"Team {next(_numbers)}"}, "PATCH /teams/{id}": lambda: {"name": "Returns"},
     "POST /tokens": lambda: {"name": "x", "scopes": ["conversations.read"]},
+    "POST /macros": lambda: {"name": f"Macro {next(_numbers)}", "deeds": {"priority": "high"}}, "POST /macros/{id}/run": lambda: {"ids": ["x"], "key": "x"},
+    "POST /rules": lambda: {"name": f"Rule {next(_numbers)}", "event": "sla.warning", "deeds": {"priority": "high"}}, "POST /rules/dry-run": lambda: {"event": "sla.warning", "deeds": {"priority": "high"}},
+    "POST /rules/order": lambda: {"ids": []},
     "POST /roles": lambda: {"name": f"Role {next(_numbers)}", "permissions": []},
     "POST /sla-policies": lambda: {"name": f"Promise {next(_numbers)}", "first_response": 600}, "PATCH /sla-policies/{id}": lambda: {"name": "Usual"},
     "POST /report-mails": lambda: {"name": f"Mail {next(_numbers)}"}, "POST /hours": lambda: {"name": f"Hours {next(_numbers)}", "time_zone": "Europe/Paris"}, "PATCH /hours/{id}": lambda: {"name": "Night"},
@@ -404,9 +408,9 @@ def test_conversations_of_other_inboxes(shop):
         if not route["path"].startswith(DESK + "/conversations/{id}"):
             continue
         path = route["path"].replace("{id}", conversation).replace("{note}", "x").replace("{merge}", "x")
-        bodies = {"spam": {"spam": True}, "merge": {"into": "x"}, "messages": {"key": "k", "body": "x"}, "notes": {"key": "k", "body": "x"}, "status": {"status": "resolved"},
+        bodies = {"spam": {"spam": True}, "merge": {"into": "x"}, "messages": {"key": "k", "body": "x"}, "{event}": {"body": "x"}, "notes": {"key": "k", "body": "x"}, "status": {"status": "resolved"},
                   "priority": {"priority": "high"}, "tags": {"tags": []}, "language": {"language": "fr"}, "draft": {"mode": "reply"}, "later": {"key": "k", "body": "x", "delay_ms": 5000}, "team": {"team": None}, "skills": {"skills": ["vip"]}, "read": {"up_to": "1"}, "typing": {"typing": True}, "assign": {"agent": None}}
-        body = bodies.get(path.rsplit("/", 1)[-1], {}) if route["method"] in ("POST", "PUT") else None
+        body = bodies.get(path.rsplit("/", 1)[-1], {}) if route["method"] in ("POST", "PUT", "PATCH") else None
         answer = outside.request(route["method"], path, body)
         if answer.status_code not in (403, 404):
             problems.append(f"{name(route)}: {say(answer)}")

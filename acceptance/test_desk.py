@@ -453,7 +453,7 @@ def test_administration(shop, people):
     # an agent sees only what he may change
     karim = console(people, shop, "karim")
     karim.page.get_by_role("link", name="Administration").click()
-    expect(karim.page.locator(".admin nav a")).to_have_text(["Réponses types"])
+    expect(karim.page.locator(".admin nav a")).to_have_text(["Réponses types", "Macros"])
 
 
 def test_roles_and_brands_of_agents(shop, people):
@@ -496,7 +496,7 @@ def test_roles_and_brands_of_agents(shop, people):
     expect(karim.page.locator(".rail")).to_contain_text("Zephyr")
     expect(karim.page.locator(".rail")).not_to_contain_text("Maison Lumen")
     karim.page.get_by_role("link", name="Administration").click()
-    expect(karim.page.locator(".admin nav a")).to_have_text(["Rôles"])
+    expect(karim.page.locator(".admin nav a")).to_have_text(["Rôles", "Macros"])
 
 
 def test_tokens_and_the_audit_log(shop, people):

@@ -22,11 +22,11 @@ from test_authorisation import DESK, DESK_OPEN, WIDGET, all_routes, say
 _numbers = itertools.count(1)
 
 AGENT = {"conversations.read", "conversations.write", "contacts.read", "contacts.write", "canned.use"}
-SUPERVISOR = AGENT | {"conversations.all", "conversations.assign", "contacts.merge", "agents.availability", "canned.team", "views.team", "tags.manage", "notes.moderate", "reports.read"}
+SUPERVISOR = AGENT | {"conversations.all", "conversations.assign", "contacts.merge", "agents.availability", "canned.team", "views.team", "macros.team", "tags.manage", "notes.moderate", "reports.read"}
 ALWAYS = {"desk.use", "agents.read", "settings.read"}
 IMPLIED = {"conversations.read": {"contacts.read"}, "conversations.write": {"conversations.read"}, "conversations.all": {"conversations.read"},
            "notes.moderate": {"conversations.read"}, "conversations.assign": {"conversations.write"}, "contacts.write": {"contacts.read"}, "contacts.merge": {"contacts.write"}, "contacts.export": {"contacts.read"},
-           "canned.team": {"canned.use"}, "views.team": {"conversations.read"}, "reports.read": {"conversations.read"}, "agents.manage": {"agents.availability"}}
+           "canned.team": {"canned.use"}, "views.team": {"conversations.read"}, "reports.read": {"conversations.read"}, "macros.team": {"conversations.write"}, "rules.manage": {"conversations.read"}, "agents.manage": {"agents.availability"}}
 
 # Which permission a route asks for.
 NEEDS = {
@@ -60,6 +60,10 @@ NEEDS = {
     **{name: "webhooks.manage" for name in (
         "GET /webhooks", "POST /webhooks", "PATCH /webhooks/{id}", "DELETE /webhooks/{id}",
         "POST /webhooks/{id}/secret", "POST /webhooks/{id}/test", "GET /webhooks/{id}/deliveries", "POST /webhooks/{id}/deliveries/{delivery}/replay")},
+    "PATCH /conversations/{id}/messages/{event}": "conversations.write", "DELETE /conversations/{id}/messages/{event}": "conversations.write",
+    "GET /me/notifications": "desk.use", "PUT /me/notifications": "desk.use", "PUT /conversations/{id}/follow": "conversations.read", "DELETE /conversations/{id}/follow": "conversations.read",
+    **{f"{what} /macros{more}": "conversations.write" for what, more in (("GET", ""), ("POST", ""), ("PATCH", "/{id}"), ("DELETE", "/{id}"), ("POST", "/{id}/run"))},
+    **{f"{what} /rules{more}": "rules.manage" for what, more in (("GET", ""), ("POST", ""), ("PATCH", "/{id}"), ("DELETE", "/{id}"), ("POST", "/order"), ("POST", "/dry-run"), ("GET", "/log"))},
     "GET /tokens": "tokens.manage", "POST /tokens": "tokens.manage", "DELETE /tokens/{id}": "tokens.manage", "GET /audit": "audit.read", "GET /audit/export": "audit.read",
     "GET /hours": "settings.read", "GET /hours/{id}": "settings.read", "POST /hours": "settings.manage", "PATCH /hours/{id}": "settings.manage", "DELETE /hours/{id}": "settings.manage",
     "GET /search": "conversations.read",
@@ -81,7 +85,7 @@ WHOLE = {"GET /recount", "POST /recount", "PUT /attributes/{id}", "DELETE /attri
 # Of one's own brand, but of people who may more than whoever has this permission alone.
 # Everybody's, to look at.
 SHARED = {"GET /hours/{id}", *(f"GET /reports/{{metric}}{more}" for more in ("", "/groups", "/conversations", "/export"))}
-MORE = {"PATCH /report-mails/{id}", "POST /report-mails/{id}/test", "POST /conversations/{id}/merges/{merge}/undo", "PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merges/{merge}/undo", "PATCH /segments/{id}", "PUT /contacts/{id}/addresses/{address}/main", "PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
+MORE = {"PATCH /conversations/{id}/messages/{event}", "PATCH /macros/{id}", "DELETE /macros/{id}", "PATCH /report-mails/{id}", "POST /report-mails/{id}/test", "POST /conversations/{id}/merges/{merge}/undo", "PUT /contacts/{id}/duplicates/{other}/dismissed", "POST /contacts/{id}/merges/{merge}/undo", "PATCH /segments/{id}", "PUT /contacts/{id}/addresses/{address}/main", "PATCH /later/{id}", "POST /later/{id}/now", "POST /webhooks/{id}/deliveries/{delivery}/replay", "DELETE /tokens/{id}", "POST /bulk/{id}/undo", "PATCH /views/{id}", "DELETE /views/{id}", "PATCH /canned/{id}", "DELETE /canned/{id}", "PUT /agents/{id}/picture", "DELETE /agents/{id}/picture"}
 
 
 def whole(permissions: set[str]) -> set[str]:
@@ -128,6 +132,10 @@ class World:
             side["later"] = anna.desk("POST", f"/conversations/{side['conversations']}/later", {"key": "l", "body": f"plus tard {word}", "at": int(time.time() * 1000) + 86_400_000}, expect=201)["id"]
             anna.desk("PUT", f"/conversations/{side['conversations']}/draft", {"reply": f"draft {word}", "note": "", "mode": "reply", "device": "d"})
             side["webhooks"] = anna.desk("POST", "/webhooks", {"name": f"Hook {word}", "url": "http://127.0.0.1:1/", "events": ["note.deleted"], "brands": [side["brands"]]}, expect=201)["id"]
+            side["macros"] = anna.desk("POST", "/macros", {"name": f"Macro {word}", "scope": "all", "brand_id": side["brands"], "deeds": {"priority": "high"}}, expect=201)["id"]
+            side["rules"] = anna.desk("POST", "/rules", {"name": f"Rule {word}", "event": "message.customer", "brand_id": side["brands"], "conditions": [{"field": "text", "op": "contains", "values": [word]}],
+                                                         "deeds": {"add_tags": [f"tag-{word}"]}}, expect=201)["id"]
+            person.call("POST", WIDGET + "/conversations", {"inbox": key, "txn_id": str(uuid.uuid4()), "content": {"msgtype": "m.text", "body": f"encore une {word}"}})
             side["tokens"] = anna.desk("POST", "/tokens", {"name": f"Token {word}", "scopes": ["desk.use"]}, expect=201)["id"]
             side["canned"] = anna.desk("POST", "/canned", {"shortcut": word, "body": f"Le {word}", "scope": "team", "brand_id": side["brands"]}, expect=201)["id"]
         self.own["hours"] = self.other["hours"] = anna.desk("POST", "/hours", {"name": "Days", "time_zone": "Europe/Paris"}, expect=201)["id"]
@@ -208,6 +216,16 @@ def body_of(short: str, side: dict[str, str]) -> dict | None:
         return {"name": f"Promise {next(_numbers)}", "first_response": 600}
     if short == "POST /webhooks":
         return {"name": "x", "url": "http://127.0.0.1:1/", "events": ["message.created"]}
+    if short == "POST /macros":
+        return {"name": "x", "deeds": {"priority": "high"}}
+    if last == "{event}":
+        return {"body": "x"}
+    if last == "run":
+        return {"ids": [side["conversations"]], "key": str(uuid.uuid4())}
+    if short in ("POST /rules", "POST /rules/dry-run"):
+        return {"name": "x", "event": "sla.warning", "deeds": {"priority": "high"}}
+    if short == "POST /rules/order":
+        return {"ids": []}
     if short == "POST /tokens":
         return {"name": "x", "scopes": ["desk.use"]}
     if short == "POST /inboxes":
@@ -269,7 +287,7 @@ def test_every_route_by_every_role_on_own_and_other_brands(world):
 
 def test_no_answer_tells_of_another_brand(world):
     """Whatever one reads, nothing of the other brand is in it: no id, no name, no word that was written there."""
-    marks = [world.other[key] for key in ("brands", "inboxes", "agents", "conversations", "contacts", "notes", "canned", "teams", "views", "webhooks", "sla-policies", "companies", "segments")] + ["mistral", "Zephyr"]
+    marks = [world.other[key] for key in ("brands", "inboxes", "agents", "conversations", "contacts", "notes", "canned", "teams", "views", "webhooks", "sla-policies", "companies", "segments", "macros", "rules")] + ["mistral", "Zephyr"]
     problems, read = [], 0
     queries = {"/conversations": ["", "?view=any", "?view=any&q=mistral", f"?view=any&inbox={world.other['inboxes']}", f"?view=any&contact={world.other['contacts']}",
                                   f"?view=any&assignee={quote(world.other['agents'])}", "?view=any&tag=tag-mistral"],
@@ -290,7 +308,7 @@ def test_no_answer_tells_of_another_brand(world):
     assert not problems, "\n".join(problems[:40])
     # the owner is told all of it: the marks are real ones
     everything = "".join(world.shop.anna.request("GET", DESK + path).text for path in
-                         ("/me", "/agents", "/teams", "/views", "/webhooks", "/sla-policies", "/canned", "/conversations?view=any", "/contacts", "/companies", "/segments", f"/conversations/{world.other['conversations']}/timeline"))
+                         ("/me", "/agents", "/teams", "/views", "/webhooks", "/sla-policies", "/macros", "/rules", "/canned", "/conversations?view=any", "/contacts", "/companies", "/segments", f"/conversations/{world.other['conversations']}/timeline"))
     assert [mark for mark in marks if mark not in everything] == []
 
 

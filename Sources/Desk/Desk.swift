@@ -15,7 +15,7 @@ package struct Desk: Sendable {
     package var feature: Feature {
         let live = live
         return Feature(
-            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations + CustomerSchema.migrations + ContactMerge.migrations + Spam.migrations + ConversationMerge.migrations + Surveys.migrations + Facts.migrations + ReportMails.migrations,
+            "desk", migrations: Self.migrations + Self.teamMigrations + Self.hoursMigrations + SLA.migrations + Views.migrations + DeskIndex.migrations + Drafts.migrations + Tokens.migrations + Webhooks.migrations + Macros.migrations + Automation.migrations + Followers.migrations + Notices.migrations + CustomerSchema.migrations + ContactMerge.migrations + Spam.migrations + ConversationMerge.migrations + Surveys.migrations + Facts.migrations + ReportMails.migrations,
             routes: Self.routes.map { $0.route(self) } + (Widget.routes + Surveys.widgetRoutes).map { $0.route(self) },
             observers: [DeskObserver(live: live)],
             jobs: [
@@ -24,6 +24,8 @@ package struct Desk: Sendable {
                 Job("desk.reports", every: 2_000) { c in try await live.cases.catchUp(c) },
                 live.reportMails.job,
                 Job("desk.webhooks", every: 200) { c in try await live.webhooks.tick(c, live) },
+                Job("desk.rules", every: 200) { c in try await live.automation.tick(c, live) },
+                Job("desk.notices", every: 500) { c in try await live.notices.tick(c, live) }, live.notices.outbox.job,
                 Job("desk.cleaning", every: 3_600_000) { c in
                     try await c.db.write { tx in
                         let unit = Unit(c, tx, live, actor: .system)
@@ -35,6 +37,7 @@ package struct Desk: Sendable {
                         try Audit.forgetOld(unit)
                         try Webhooks.forgetOld(unit)
                         try ContactLog.forgetOld(unit)
+                        try Automation.forgetOld(unit)
                     }
                 },
             ],
@@ -45,7 +48,7 @@ package struct Desk: Sendable {
     /// All desk routes; the OpenAPI document describes each of them, and a test compares.
     static let routes: [DeskRoute] = Agents.routes + Brands.routes + Inboxes.routes + Contacts.routes + Customers.routes + Conversations.routes + ConversationMerge.routes + Notes.routes
         + Views.routes + Bulk.routes + DeskSearch.routes + Drafts.routes + Later.routes
-        + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Webhooks.routes + Teams.routes + BusinessHours.routes + SLA.routes + Surveys.routes + Reports.routes + Wallboard.routes + ReportMails.routes + DeskStream.routes + OpenAPI.routes
+        + Tags.routes + CannedReplies.routes + Roles.routes + Tokens.routes + Audit.routes + Webhooks.routes + Macros.routes + Automation.routes + Followers.routes + Notices.routes + Corrections.routes + Teams.routes + BusinessHours.routes + SLA.routes + Surveys.routes + Reports.routes + Wallboard.routes + ReportMails.routes + DeskStream.routes + OpenAPI.routes
 
     /// Creator of every conversation's room. Never writes.
     static func bot(_ c: Context) -> UserID { c.userID(localpart: "comptoir-desk") }

@@ -8,7 +8,7 @@ import Store
 /// without being told to (`DeskCall.write`); entries are only ever added, and go by age alone (`audit_retention`); secrets are not in them.
 enum Audit {
     /// What was done by routes that ask for one of these is kept.
-    static let administrative: Set<Permission> = [.agentsAvailability, .agentsManage, .settingsManage, .rolesManage, .tokensManage, .tagsManage, .contactsMerge, .cannedTeam, .viewsTeam, .auditRead, .webhooksManage]
+    static let administrative: Set<Permission> = [.agentsAvailability, .agentsManage, .settingsManage, .rolesManage, .tokensManage, .tagsManage, .contactsMerge, .cannedTeam, .viewsTeam, .auditRead, .webhooksManage, .rulesManage]
     /// One entry an hour for the same reader and conversation.
     static let readEvery: Int64 = 3_600_000
     static let exported = 100_000
@@ -38,7 +38,7 @@ enum Audit {
         return out
     }
     private static let names = ["agents": ("desk_agent", "name"), "brands": ("desk_brand", "name"), "inboxes": ("desk_inbox", "name"), "roles": ("desk_role", "name"), "teams": ("desk_team", "name"),
-                                "segments": ("desk_segment", "name"), "companies": ("desk_company", "name"), "contacts": ("desk_contact", "name"), "tokens": ("desk_token", "name"), "webhooks": ("desk_webhook", "name"), "canned": ("desk_canned", "shortcut"), "views": ("desk_view", "name")]
+                                "segments": ("desk_segment", "name"), "companies": ("desk_company", "name"), "contacts": ("desk_contact", "name"), "tokens": ("desk_token", "name"), "webhooks": ("desk_webhook", "name"), "macros": ("desk_macro", "name"), "rules": ("desk_rule", "name"), "canned": ("desk_canned", "shortcut"), "views": ("desk_view", "name")]
     /// What a thing is called, before it may be gone.
     static func name(_ tx: ReadTx, _ path: String, _ id: String) throws -> String? {
         guard let first = path.split(separator: "/").first, let (table, column) = names[String(first)] else { return nil }
@@ -143,7 +143,7 @@ enum Audit {
         "retention": Phrase(en: "Retention", fr: "Conservation"), "hours": Phrase(en: "Business hours", fr: "Horaires"), "sla-policies": Phrase(en: "Promise", fr: "Engagement"), "macros": Phrase(en: "Macro", fr: "Macro"),
         "attributes": Phrase(en: "Attribute", fr: "Attribut"), "contacts": Phrase(en: "Customer", fr: "Client"), "companies": Phrase(en: "Company", fr: "Entreprise"), "segments": Phrase(en: "Segment", fr: "Segment"),
         "merge": Phrase(en: "merge", fr: "fusion"), "merges": Phrase(en: "merge", fr: "fusion"), "undo": Phrase(en: "taken back", fr: "annulation"), "duplicates": Phrase(en: "suggestion", fr: "suggestion"), "dismissed": Phrase(en: "dismissed", fr: "rejet"),
-        "rules": Phrase(en: "Rule", fr: "Règle"), "automations": Phrase(en: "Automation", fr: "Automatisation"), "holidays": Phrase(en: "Holidays", fr: "Jours fériés"),
+        "rules": Phrase(en: "Rule", fr: "Règle"), "order": Phrase(en: "order", fr: "ordre"), "dry-run": Phrase(en: "dry run", fr: "simulation"), "automations": Phrase(en: "Automation", fr: "Automatisation"), "holidays": Phrase(en: "Holidays", fr: "Jours fériés"),
     ]
 }
 

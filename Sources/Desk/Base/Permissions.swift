@@ -18,7 +18,7 @@ package struct Role: Sendable, Hashable {
     package func may(_ permission: Permission) -> Bool { permissions.contains(permission) }
 
     package static let agent = Role("agent", [.conversationsWrite, .contactsWrite, .cannedUse])
-    package static let supervisor = Role("supervisor", Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .contactsMerge, .agentsAvailability, .cannedTeam, .viewsTeam, .tagsManage, .notesModerate, .reportsRead]))
+    package static let supervisor = Role("supervisor", Role.agent.permissions.union([.conversationsAll, .conversationsAssign, .contactsMerge, .agentsAvailability, .cannedTeam, .viewsTeam, .macrosTeam, .tagsManage, .notesModerate, .reportsRead]))
     package static let admin = Role("admin", Set(Permission.allCases))
     package static let owner = Role("owner", Set(Permission.allCases))
     package static let builtIn = [owner, admin, supervisor, agent]
@@ -47,12 +47,14 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case cannedUse = "canned.use"
     case cannedTeam = "canned.team"
     case viewsTeam = "views.team"
+    case macrosTeam = "macros.team"
     case tagsManage = "tags.manage"
     case notesModerate = "notes.moderate"
     case rolesManage = "roles.manage"
     case tokensManage = "tokens.manage"
     case auditRead = "audit.read"
     case webhooksManage = "webhooks.manage"
+    case rulesManage = "rules.manage"
     case reportsRead = "reports.read"
 
     /// What whoever has this one has too.
@@ -62,12 +64,12 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
         // Conversations show their customers.
         case .conversationsRead: [.contactsRead]
         case .conversationsWrite, .conversationsAll, .notesModerate: [.conversationsRead]
-        case .conversationsAssign: [.conversationsWrite]
+        case .conversationsAssign, .macrosTeam: [.conversationsWrite]
         case .contactsWrite: [.contactsRead]
         case .contactsMerge: [.contactsWrite]
         case .contactsExport: [.contactsRead]
         case .cannedTeam: [.cannedUse]
-        case .viewsTeam, .reportsRead: [.conversationsRead]
+        case .viewsTeam, .rulesManage, .reportsRead: [.conversationsRead]
         case .agentsManage: [.agentsAvailability]
         default: []
         }

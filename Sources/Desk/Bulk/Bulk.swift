@@ -20,22 +20,7 @@ enum Bulk {
             let deeds = Deeds(&fields)
             if deeds.isEmpty, fields.errors.isEmpty { fields.refuse("status", en: "Say what to do.", fr: "Indiquez ce qu’il faut faire.") }
             try fields.check()
-            let bulk = try await call.write { unit in
-                let id = unit.newID("bk")
-                try unit.tx.run("INSERT INTO desk_bulk(id, agent_id, at) VALUES (?, ?, ?)", id, call.me.id, unit.now)
-                return id
-            }
-            let results = try await each(call, ids) { unit, reader, id in
-                let before = try Before(unit.tx, try reader.visible(id))
-                _ = try deeds.apply(unit, before.row, by: call.me)
-                return before
-            } then: { unit, done in
-                for before in done {
-                    guard let now = try Conversations.load(unit.tx, before.row.id), now.version != before.row.version else { continue }
-                    try unit.tx.run("INSERT INTO desk_bulk_entry(bulk_id, conversation_id, version, before) VALUES (?, ?, ?, ?)", bulk, now.id, now.version, before.json.columnText)
-                }
-            }
-            return .json(.object(results.merging(["undo": .string(bulk)])))
+            return .json(try await change(call, ids) { unit, _, it in _ = try deeds.apply(unit, it, by: call.me) })
         },
         DeskRoute(.post, "/bulk/{id}/undo", .conversationsWrite) { call in
             let id = try call.param("id")
@@ -58,6 +43,25 @@ enum Bulk {
         },
     ]
 
+    /// Changes each. What was written to a customer cannot be undone, nor that he does not wait any more.
+    static func change(_ call: DeskCall, _ ids: [String], canUndo: Bool = true, _ work: @escaping @Sendable (Unit, Reader, Conversation) throws -> Void) async throws -> JSON {
+        let bulk = try await !canUndo ? nil : call.plainWrite { unit in
+            let id = unit.newID("bk")
+            try unit.tx.run("INSERT INTO desk_bulk(id, agent_id, at) VALUES (?, ?, ?)", id, call.me.id, unit.now)
+            return id
+        }
+        let results = try await each(call, ids) { unit, reader, id in
+            let before = try Before(unit.tx, try reader.visible(id))
+            try work(unit, reader, before.row)
+            return before
+        } then: { unit, done in
+            for before in done {
+                guard let bulk, let now = try Conversations.load(unit.tx, before.row.id), now.version != before.row.version else { continue }
+                try unit.tx.run("INSERT INTO desk_bulk_entry(bulk_id, conversation_id, version, before) VALUES (?, ?, ?, ?)", bulk, now.id, now.version, before.json.columnText)
+            }
+        }
+        return .object(bulk.map { results.merging(["undo": .string($0)]) } ?? results)
+    }
     /// Each in a savepoint of its own; `then` gets those of a transaction that went well, after the routing that follows.
     private static func each<T: Sendable>(_ call: DeskCall, _ ids: [String], _ work: @escaping @Sendable (Unit, Reader, String) throws -> T,
                                           then: @escaping @Sendable (Unit, [T]) throws -> Void) async throws -> JSONObject {

@@ -56,16 +56,22 @@ enum CannedReplies {
             throw DeskError(.forbidden, en: "Canned replies of the team are written by supervisors.", fr: "Les réponses types de l’équipe sont écrites par les superviseurs.")
         }
     }
-    private static func check(template: String?, _ fields: inout Fields) {
+    /// Known of every conversation; the others want something to say instead where nobody looks before it is sent.
+    private static let alwaysThere: Set<CannedTemplate.Variable> = [.brandName, .conversationNumber]
+    static func check(template: String?, _ fields: inout Fields, key: String = "body", needsFallback: Bool = false) {
         guard let template else { return }
         do throws(CannedTemplate.Refusal) {
-            _ = try CannedTemplate(template)
+            for case .variable(let variable, nil) in try CannedTemplate(template).parts where needsFallback && !alwaysThere.contains(variable) {
+                let name = variable.rawValue
+                fields.refuse(key, en: "Say what stands there when “\(name)” is not known: {{\(name)|…}}.", fr: "Indiquez ce qui s’affiche quand « \(name) » n’est pas connu : {{\(name)|…}}.")
+                return
+            }
         } catch {
             switch error {
             case .unknownVariable(let name):
                 let all = CannedTemplate.Variable.allCases.map(\.rawValue).joined(separator: ", ")
-                fields.refuse("body", en: "There is no variable “\(name)”. There are: \(all).", fr: "La variable « \(name) » n’existe pas. Variables possibles : \(all).")
-            case .unclosed: fields.refuse("body", en: "A variable is opened with {{ but not closed with }}.", fr: "Une variable est ouverte par {{ mais pas fermée par }}.")
+                fields.refuse(key, en: "There is no variable “\(name)”. There are: \(all).", fr: "La variable « \(name) » n’existe pas. Variables possibles : \(all).")
+            case .unclosed: fields.refuse(key, en: "A variable is opened with {{ but not closed with }}.", fr: "Une variable est ouverte par {{ mais pas fermée par }}.")
             }
         }
     }

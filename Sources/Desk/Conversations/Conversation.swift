@@ -49,6 +49,8 @@ struct Conversation: Sendable, Hashable {
     var skills: [String] = []
     /// Who had it last, also when nobody has it now.
     var lastAgent: String?
+    /// Colleagues who want to hear of it.
+    var followers: [String] = []
     /// What was promised for it, while that is counted.
     var slaText: String?
     /// What it was like before it was found to be spam; nil: it is none.
@@ -79,7 +81,8 @@ struct Conversation: Sendable, Hashable {
 }
 
 extension Conversations {
-    static let columns = """
+    static let columns = written + ", followers"
+    private static let written = """
         id, number, version, room_id, brand_id, inbox_id, contact_id, is_current, status, waiting_since, snoozed_until, resolved_at, priority, language, encrypted,
         assignee_id, joined_agent, declined_by, first_reply_ms, last_message_id, message_count, contact_read_at, contact_read_event, page_url, page_title,
         activity_at, created_position, created_at, updated_at, team_id, skills, last_agent, sla, spam, merged_into, talk_room, rating
@@ -93,7 +96,7 @@ extension Conversations {
             joinedAgent: row.textOrNil(16), declinedBy: row.textOrNil(17), firstReplyMS: row.intOrNil(18), lastMessage: row.intOrNil(19), messageCount: row.int(20),
             contactReadAt: row.intOrNil(21), contactReadEvent: row.textOrNil(22), pageURL: row.textOrNil(23), pageTitle: row.textOrNil(24),
             activityAt: row.int(25), createdPosition: row.int(26), createdAt: row.int(27), updatedAt: row.int(28),
-            team: row.textOrNil(29), skills: TextList.decode(row.text(30)), lastAgent: row.textOrNil(31), slaText: row.textOrNil(32), spam: row.textOrNil(33), mergedInto: row.textOrNil(34), talkRoom: row.textOrNil(35), rating: row.textOrNil(36))
+            team: row.textOrNil(29), skills: TextList.decode(row.text(30)), lastAgent: row.textOrNil(31), followers: TextList.decode(row.text(37)), slaText: row.textOrNil(32), spam: row.textOrNil(33), mergedInto: row.textOrNil(34), talkRoom: row.textOrNil(35), rating: row.textOrNil(36))
     }
     static func load(_ tx: ReadTx, _ id: String) throws -> Conversation? {
         try tx.first("SELECT \(columns) FROM desk_conversation WHERE id = ?", id, row: conversation)
@@ -103,7 +106,7 @@ extension Conversations {
     }
     static func insert(_ unit: Unit, _ it: Conversation) throws {
         try unit.tx.run("""
-            INSERT INTO desk_conversation(\(columns), queue_key)
+            INSERT INTO desk_conversation(\(written), queue_key)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, array: [it.id, it.number, it.version, it.roomID, it.brandID, it.inboxID, it.contactID, it.isCurrent, it.state.status.rawValue, it.state.waitingSince,
                          it.state.snoozedUntil, it.state.resolvedAt, it.priority.rawValue, it.language, it.isEncrypted, it.assignee, it.joinedAgent, it.declinedBy,
@@ -181,7 +184,7 @@ enum Items {
 /// The sentences of system items, built when they are read, in the reader's language.
 enum SystemText: String, Sendable, CaseIterable {
     case created, taken, takenOver, assigned, assignedAutomatically, requeued, requeuedOffline, opened, reopened, pending, snoozed, woken, resolved
-    case priority, tags, contact, language, team, noTeam, skills, overflowed, escalated, slaWarning, slaBreached, spam, notSpam, merged, unmerged, rated, ratingChanged
+    case priority, tags, contact, language, team, noTeam, skills, overflowed, escalated, slaWarning, slaBreached, ruled, spam, notSpam, merged, unmerged, rated, ratingChanged
 
     var wireType: String {
         switch self {
@@ -198,6 +201,7 @@ enum SystemText: String, Sendable, CaseIterable {
         case .escalated: "priority"
         case .slaWarning, .slaBreached: "sla"
         case .skills: "skills"
+        case .ruled: "rule"
         case .rated, .ratingChanged: "rating"
         }
     }
@@ -242,6 +246,7 @@ enum SystemText: String, Sendable, CaseIterable {
             case "next_response": Phrase(en: "The next reply is overdue.", fr: "La prochaine réponse est en retard.")
             default: Phrase(en: "The resolution is overdue.", fr: "La résolution est en retard.")
             }
+        case .ruled: Phrase(en: "Rule “\(value)”.", fr: "Règle « \(value) ».")
         case .skills: value.isEmpty ? Phrase(en: "\(by) removed the skills that were needed.", fr: "\(by) a retiré les compétences requises.")
             : Phrase(en: "\(by) set the skills needed: \(value).", fr: "\(by) a fixé les compétences requises : \(value).")
         }

@@ -206,7 +206,7 @@ extension Conversations {
 
     // MARK: lists
 
-    enum View: String, Sendable, CaseIterable { case mine, unassigned, all, pending, snoozed, resolved, mentions, any, atRisk = "at_risk", spam }
+    enum View: String, Sendable, CaseIterable { case mine, unassigned, all, pending, snoozed, resolved, mentions, any, followed, atRisk = "at_risk", spam }
     enum Sort: String, Sendable, CaseIterable { case waiting, newest, oldest }
 
     private static let list: DeskRoute.Handler = { call in
@@ -231,6 +231,7 @@ extension Conversations {
         case .resolved: filter.add("c.status = 'resolved' AND c.spam IS NULL")
         case .spam: filter.add("c.spam IS NOT NULL")
         case .mentions: filter.add("EXISTS (SELECT 1 FROM desk_mention m WHERE m.conversation_id = c.id AND m.agent_id = ?)", call.me.id)
+        case .followed: filter.add("EXISTS (SELECT 1 FROM desk_follower f WHERE f.conversation_id = c.id AND f.agent_id = ?)", call.me.id)
         case .atRisk: filter.add("c.sla_state IN ('warning', 'breached')")
         case .any: break
         }

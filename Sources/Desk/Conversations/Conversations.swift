@@ -207,7 +207,7 @@ enum Conversations {
             try Tags.ensure(unit, tag)
             try unit.tx.run("INSERT INTO desk_conversation_tag(conversation_id, tag) VALUES (?, ?)", conversation.id, tag)
         }
-        try Items.system(unit, conversation, .tags, data: ["value": .string(tags.sorted().joined(separator: ", ")), "tags": .of(tags.sorted())])
+        try Items.system(unit, conversation, .tags, data: ["value": .string(tags.sorted().joined(separator: ", ")), "tags": .of(tags.sorted()), "added": .of(tags.filter { !old.contains($0) }.sorted())])
         return try save(unit, conversation)
     }
     /// Snoozes that are over.

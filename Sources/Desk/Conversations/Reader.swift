@@ -111,7 +111,7 @@ final class Reader {
             "inbox": ["id": .string(row.inboxID), "name": .string(try inboxName(row.inboxID))], "status": .string(row.status.rawValue),
             "snoozed_until": .of(row.state.snoozedUntil), "priority": .string(row.priority.rawValue), "language": .of(row.language), "encrypted": .bool(row.isEncrypted),
             "contact": try contactRef(row.contactID), "assignee": try agentRef(row.assignee), "tags": .of(tags), "last_message": last,
-            "team": try teamRef(row.team), "skills": .of(row.skills), "spam": .bool(row.spam != nil), "merged_into": .of(row.mergedInto), "sla": SLA.json(row, live), "rating": row.rating.map { .object(JSONObject(column: $0)) } ?? .null,
+            "team": try teamRef(row.team), "skills": .of(row.skills), "followers": .of(row.followers), "spam": .bool(row.spam != nil), "merged_into": .of(row.mergedInto), "sla": SLA.json(row, live), "rating": row.rating.map { .object(JSONObject(column: $0)) } ?? .null,
             "waiting_since": .of(row.state.waitingSince), "message_count": .int(row.messageCount),
             "contact_read_at": .of(row.contactReadAt), "page": row.pageURL.map { ["url": .string($0), "title": .of(row.pageTitle)] } ?? .null,
             "created_at": .int(row.createdAt), "updated_at": .int(row.updatedAt), "resolved_at": .of(row.state.resolvedAt),

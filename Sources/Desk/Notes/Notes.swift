@@ -9,9 +9,12 @@ enum Notes {
     static let longest = 8000
 
     static func add(_ unit: Unit, _ conversation: Conversation, body: String, mentions: [String], key: String?, by agent: String) throws -> Item {
+        try add(unit, conversation, body: body, mentions: mentions, key: key, author: .agent(agent))
+    }
+    static func add(_ unit: Unit, _ conversation: Conversation, body: String, mentions: [String], key: String?, author: Actor) throws -> Item {
         let note = unit.newID("nt")
-        let item = try Items.add(unit, conversation, kind: .note, author: .agent(agent), noteID: note, key: key, body: body, content: ["mentions": .of(mentions)])
-        for mention in mentions where mention != agent {
+        let item = try Items.add(unit, conversation, kind: .note, author: author, noteID: note, key: key, body: body, content: ["mentions": .of(mentions)])
+        for mention in mentions where mention != author.id {
             try unit.tx.run("INSERT INTO desk_mention(agent_id, item_id, conversation_id, is_read) VALUES (?, ?, ?, 0)", mention, item.id, conversation.id)
         }
         if !mentions.isEmpty { try unit.tell(.conversationUpdated, conversation: conversation.id, inbox: conversation.inboxID) }

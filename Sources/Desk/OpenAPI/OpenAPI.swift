@@ -36,7 +36,7 @@ enum OpenAPI {
                      "description": "The counter's side of the desk: queue, conversations, contacts, settings, and a live stream. Sign in by the Matrix login and send its access token. Times are milliseconds since 1970."],
             "servers": [["url": .string(DeskRoute.base)]],
             "security": [["token": []]],
-            "tags": .array(["Me", "Agents", "Teams", "Hours", "SLA", "Brands", "Inboxes", "Contacts", "Companies", "Conversations", "Views", "Notes", "Canned replies", "Tags", "Tokens", "Audit", "Webhooks", "Reports", "Stream"].map { ["name": .string($0)] }),
+            "tags": .array(["Me", "Agents", "Teams", "Hours", "SLA", "Brands", "Inboxes", "Contacts", "Companies", "Conversations", "Views", "Notes", "Canned replies", "Tags", "Tokens", "Audit", "Webhooks", "Macros", "Rules", "Reports", "Stream"].map { ["name": .string($0)] }),
             "paths": .object(paths),
             "components": [
                 "securitySchemes": ["token": ["type": "http", "scheme": "bearer", "description": "A Matrix access token of an agent, or an API token (`ckt_…`)."]],

@@ -7,7 +7,7 @@ extension OpenAPI {
     ]
     private static func one(_ name: String, _ status: Int = 200) -> Operation.Answer { .json(status, ref(name)) }
 
-    static let operations: [Operation] = core + teamOperations + hoursOperations + slaOperations + working + tokenOperations + auditOperations + webhookOperations + customerOperations + surveyOperations + reportOperations + wallboardOperations + reportMailOperations
+    static let operations: [Operation] = core + teamOperations + hoursOperations + slaOperations + working + tokenOperations + auditOperations + webhookOperations + macroOperations + ruleOperations + followerOperations + noticeOperations + correctionOperations + customerOperations + surveyOperations + reportOperations + wallboardOperations + reportMailOperations
     private static let core: [Operation] = [
         Operation(method: .get, path: "/me", id: "getMe", tag: "Me", summary: "Who I am, what I may do, and what there is.", answer: one("Me")),
         Operation(method: .patch, path: "/me", id: "updateMe", tag: "Me", summary: "Change my names or languages.",

@@ -4,7 +4,7 @@ extension OpenAPI {
     private static let role: JSON = ["type": "string", "description": "owner, admin, supervisor, agent, or the id of a role that was made here."]
     private static let brands: JSON = ["type": ["array", "null"], "items": string, "description": "The brands that the agent is limited to; null: every brand."]
     private static let sees: JSON = ["type": ["array", "null"], "items": string, "description": "The inboxes that I see and whose conversations the agent sees too; null: all."]
-    static let schemas: JSONObject = [teamSchemas, hoursSchemas, slaSchemas, tokenSchemas, auditSchemas, webhookSchemas, customerSchemas, surveySchemas, reportSchemas, wallboardSchemas, reportMailSchemas].reduce(into: core) { all, more in
+    static let schemas: JSONObject = [teamSchemas, hoursSchemas, slaSchemas, tokenSchemas, auditSchemas, webhookSchemas, macroSchemas, ruleSchemas, noticeSchemas, customerSchemas, surveySchemas, reportSchemas, wallboardSchemas, reportMailSchemas].reduce(into: core) { all, more in
         for (name, schema) in more { all[name] = schema }
     }
     private static let core: JSONObject = [
@@ -35,7 +35,7 @@ extension OpenAPI {
         "Conversation": whole(["id": string, "number": integer, "version": integer, "room_id": string, "brand_id": string, "inbox": whole(["id": string, "name": string]),
                                "status": oneOf(ConversationStatus.self), "snoozed_until": timeOrNull, "priority": oneOf(Conversation.Priority.self), "language": orNull("string"),
                                "encrypted": boolean, "contact": ref("ContactRef"), "assignee": ["anyOf": [ref("AgentRef"), ["type": "null"]]], "tags": strings,
-                               "team": ["anyOf": [whole(["id": string, "name": string]), ["type": "null"]]], "skills": strings, "spam": ["type": "boolean", "description": "In no queue, count or routing."], "merged_into": ["type": ["string", "null"], "description": "The conversation that goes on instead."], "sla": ["anyOf": [ref("SLA"), ["type": "null"]]], "rating": ["anyOf": [ref("Rating"), ["type": "null"]]],
+                               "team": ["anyOf": [whole(["id": string, "name": string]), ["type": "null"]]], "skills": strings, "followers": strings, "spam": ["type": "boolean", "description": "In no queue, count or routing."], "merged_into": ["type": ["string", "null"], "description": "The conversation that goes on instead."], "sla": ["anyOf": [ref("SLA"), ["type": "null"]]], "rating": ["anyOf": [ref("Rating"), ["type": "null"]]],
                                "last_message": ["anyOf": [ref("LastMessage"), ["type": "null"]]], "waiting_since": timeOrNull, "unread": integer, "mentioned": boolean,
                                "message_count": integer, "contact_read_at": timeOrNull, "page": ref("Page"), "created_at": time, "updated_at": time, "resolved_at": timeOrNull]),
         "LastMessage": whole(["event_id": orNull("string"), "author": string, "author_name": string, "type": string, "preview": string, "at": time]),

@@ -157,6 +157,8 @@ extension Permission {
         case .rolesManage: Phrase(en: "Make and change roles", fr: "Créer et modifier les rôles")
         case .tokensManage: Phrase(en: "Make and revoke API tokens", fr: "Créer et révoquer des jetons d’API")
         case .auditRead: Phrase(en: "Read the audit log", fr: "Lire le journal d’audit")
+        case .macrosTeam: Phrase(en: "Write macros of teams and of everybody", fr: "Écrire les macros des équipes et de tout le monde")
+        case .rulesManage: Phrase(en: "Manage automation rules", fr: "Gérer les règles d’automatisation")
         case .webhooksManage: Phrase(en: "Manage webhooks", fr: "Gérer les webhooks")
         case .reportsRead: Phrase(en: "See reports and the wallboard", fr: "Voir les rapports et le tableau de bord")
         }

@@ -61,6 +61,8 @@ package final class DeskLive: Sendable {
     private let state = Mutex(State())
     let shared = StreamCache()
     let webhooks = Webhooks()
+    let automation = Automation()
+    let notices = Notices()
     private let presence = Atomic<Int64>(0)
     /// Grows with each contact who comes or goes.
     var presences: Int64 { presence.load(ordering: .acquiring) }
@@ -140,6 +142,8 @@ package final class DeskLive: Sendable {
     /// Something durable changed: every stream looks.
     func wakeAll() {
         webhooks.ring()
+        automation.ring()
+        notices.ring()
         line.ring()
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             var waiters: [CheckedContinuation<Void, Never>] = []

@@ -110,6 +110,12 @@ extension Webhooks {
         return hook
     }
 
+    /// For a rule that names it.
+    static func his(_ tx: ReadTx, _ id: String, _ me: Agent, field: String) throws -> Hook {
+        guard let hook = try load(tx, id), isHis(hook, me) else { throw DeskError.invalid(field, en: "There is no such webhook.", fr: "Ce webhook n’existe pas.") }
+        return hook
+    }
+
     private struct Input: Sendable {
         let name: Fields.Change<String>, url: String?, events: [String]?, active: Bool?
         let brands: [String]?, changesBrands: Bool, inboxes: [String]?, changesInboxes: Bool

@@ -85,6 +85,21 @@ final class Webhooks: Sendable {
         ring()
     }
 
+    /// Has one webhook told of something that is not in the log: what a rule has found. Nothing when the webhook is switched off or not for this inbox.
+    func tell(_ unit: Unit, _ id: String, key: String, type: String, conversation: Conversation, _ more: JSONObject) throws -> Bool {
+        guard let hook = try Self.load(unit.tx, id), hook.isActive else { return false }
+        let viewer = try hook.viewer(unit.tx)
+        guard viewer.sees(inbox: conversation.inboxID) else { return false }
+        let data = (["conversation": try Reader(unit.c, unit.tx, unit.live, viewer: viewer, language: "en").conversation(conversation)] as JSONObject).merging(more)
+        let message = "msg_\(id.dropFirst(3))_\(key)"
+        let body: JSON = ["id": .string(message), "type": .string(type), "timestamp": .string(ISOTime.of(unit.c.clock.now)), "data": .object(data)]
+        try unit.tx.run("""
+            INSERT INTO desk_delivery(id, webhook_id, position, event, body, state, attempts, created_at) VALUES (?, ?, ?, ?, ?, 'waiting', 0, ?)
+            """, message, id, unit.tx.nextPosition(), type, body.encoded(), unit.c.clock.now)
+        unit.tx.afterCommit { [self] in due.store(0, ordering: .sequentiallyConsistent) }
+        return true
+    }
+
     /// One look; an idle server does not touch its database.
     func tick(_ c: Context, _ live: DeskLive) async throws {
         if hasNews.exchange(false, ordering: .sequentiallyConsistent) {

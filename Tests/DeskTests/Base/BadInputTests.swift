@@ -18,7 +18,7 @@ import Testing
             ("control characters", Array("{\"name\":\"a\\u0000b\",\"body\":\"a\\u0000b\",\"key\":\"k\\u0001\",\"email\":\"\\u0007\",\"status\":\"\\u0000\",\"tags\":[\"\\u0000\"],\"agent\":\"\\u0000\",\"shortcut\":\"\\u0000\",\"language\":\"\\u0000\",\"message\":\"\\u0000\",\"txn_id\":\"\\u0000\",\"inbox\":\"\\u0000\",\"up_to\":\"\\u0000\",\"colour\":\"\\u0000\",\"priority\":\"\\u0000\",\"availability\":\"\\u0000\",\"brand_id\":\"\\u0000\",\"url\":\"\\u0000\",\"resume_token\":\"\\u0000\",\"conversation\":\"\\u0000\"}".utf8)),
         ]
         // Routes whose every field may be left out answer an array or a text with 400 all the same.
-        let lenient: Set<String> = ["/me/heartbeat", "/conversations/{id}/take", "/recount"]
+        let lenient: Set<String> = ["/me/heartbeat", "/conversations/{id}/take", "/conversations/{id}/follow", "/recount"]
         for route in Desk.routes where [.post, .put, .patch].contains(route.method) {
             guard !route.path.hasSuffix("/picture"), !route.path.hasSuffix("/logo"), !route.path.hasSuffix("identity-secret") else { continue }
             let path = route.path.replacing("/conversations/{id}", with: "/conversations/" + id).replacing("/inboxes/{id}", with: "/inboxes/" + shop.inbox)

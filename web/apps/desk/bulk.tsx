@@ -1,5 +1,6 @@
 /** What is done to all conversations that are picked in the list: a bar below it. */
 import { rt } from "../../models/desk/routing-strings.ts";
+import { m } from "../../models/desk/automation-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import { priorities } from "../../models/desk/types.ts";
 import { w } from "../../models/desk/working-strings.ts";
@@ -9,6 +10,7 @@ import { Show } from "../../ui/jsx-runtime.ts";
 import { type MenuItem, openMenu } from "../../ui/overlay.tsx";
 import { TagChip } from "./chips.tsx";
 import { pickAgent, pickNames, pickSnooze } from "./menus.tsx";
+import { openMacros } from "./macros.tsx";
 import { desk } from "./state.ts";
 
 const { selection } = desk;
@@ -79,6 +81,16 @@ export function BulkBar() {
                 onClick={(e) => bulkSnooze(e.currentTarget)}
               />
             </span>
+            <span data-anchor="macro">
+              <Button
+                kind="outline"
+                icon={icons.wand}
+                label={() => m().runMacro}
+                popup="dialog"
+                expanded={false}
+                onClick={(e) => bulkMacro(e.currentTarget)}
+              />
+            </span>
             <Button
               kind="outline"
               icon={icons.clock}
@@ -123,6 +135,10 @@ export function bulkAssign(at: HTMLElement): void {
     queue: selection.picked.peek().some((c) => c.assignee !== null),
     pick: (agent) => void selection.change({ assign: agent }),
   });
+}
+
+export function bulkMacro(at: HTMLElement): void {
+  openMacros(at, selection.picked.peek().map((c) => c.id));
 }
 
 export function bulkSnooze(at: HTMLElement): void {

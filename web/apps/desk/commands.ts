@@ -2,14 +2,17 @@
 import type { CommandId } from "../../models/desk/keys.ts";
 import { step } from "../../models/desk/lists.ts";
 import { ct } from "../../models/desk/customers-strings.ts";
+import { al } from "../../models/desk/alert-strings.ts";
+import { m } from "../../models/desk/automation-strings.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Conversation, Deeds } from "../../models/desk/types.ts";
 import { w } from "../../models/desk/working-strings.ts";
 import * as icons from "../../ui/icons.ts";
 import { confirmDialog } from "../../ui/overlay.tsx";
-import { bulkAssign, bulkPriority, bulkSnooze, bulkTags, bulkTeam } from "./bulk.tsx";
+import { bulkAssign, bulkMacro, bulkPriority, bulkSnooze, bulkTags, bulkTeam } from "./bulk.tsx";
 import { openAssign, openPriority, openSkills, openSnooze, openTags, openTeam } from "./menus.tsx";
+import { openMacros } from "./macros.tsx";
 import { openPalette } from "./palette.tsx";
 import { customerShown } from "./prefs.ts";
 import { closeConversation, desk, go, goView, openConversation, parts, route } from "./state.ts";
@@ -219,6 +222,20 @@ export const commands: readonly Command[] = [
   { id: "priority", title: () => t().priority, icon: icons.flag, can: has, run: popup("priority", openPriority, bulkPriority) },
   { id: "tags", title: () => t().addTag, icon: icons.tag, can: has, run: popup("tags", openTags, bulkTags) },
   {
+    id: "macro",
+    title: () => m().runMacro,
+    icon: icons.wand,
+    can: () => has() && desk.permissions.peek().has("conversations.write"),
+    run: popup("macro", (at, id) => openMacros(at, [id]), bulkMacro),
+  },
+  {
+    id: "follow",
+    title: () => target()?.followers.includes(desk.myId()) ? al().unfollow : al().follow,
+    icon: icons.eye,
+    can: () => target() !== undefined,
+    run: withTarget((c) => void desk.alerts.follow(c.id, !c.followers.includes(desk.myId.peek()))),
+  },
+  {
     id: "team",
     title: () => rt().handTo,
     icon: icons.users,
@@ -286,6 +303,7 @@ export const commands: readonly Command[] = [
   { id: "goSnoozed", title: () => t().goSnoozed, icon: icons.snooze, can: () => true, run: () => goView({ kind: "snoozed" }) },
   { id: "goResolved", title: () => t().goResolved, icon: icons.check, can: () => true, run: () => goView({ kind: "resolved" }) },
   { id: "goMentions", title: () => t().goMentions, icon: icons.at, can: () => true, run: () => goView({ kind: "mentions" }) },
+  { id: "goFollowed", title: () => al().goFollowed, icon: icons.eye, can: () => true, run: () => goView({ kind: "followed" }) },
   {
     id: "goAdmin",
     title: () => t().goAdmin,

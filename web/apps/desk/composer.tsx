@@ -1,5 +1,7 @@
 /** Where an agent writes: a reply to the customer, or a note for the team, which looks different all over. */
 import type { ConversationModel, Mode } from "../../models/desk/conversation.ts";
+import { al } from "../../models/desk/alert-strings.ts";
+import { m } from "../../models/desk/automation-strings.ts";
 import { best } from "../../models/desk/fuzzy.ts";
 import { t } from "../../models/desk/strings.ts";
 import { whenText } from "../../models/desk/times.ts";
@@ -13,6 +15,7 @@ import { For, Show } from "../../ui/jsx-runtime.ts";
 import { computed, effect, onCleanup, type Signal, signal } from "../../ui/signals.ts";
 import { kt } from "../../ui/strings.ts";
 import { firstName } from "./list.tsx";
+import { openMacros } from "./macros.tsx";
 import { pickSnooze } from "./menus.tsx";
 import { openPicker } from "./picker.tsx";
 import { desk, parts } from "./state.ts";
@@ -147,6 +150,18 @@ export function Composer({ model, c }: { model: ConversationModel; c: () => Conv
       e.preventDefault();
       return;
     }
+    if (e.key === "Escape" && mode.peek() === "reply" && (model.quoted.peek() || model.corrected.peek())) {
+      e.preventDefault();
+      e.stopPropagation();
+      return model.dropRelation();
+    }
+    if (e.key === "ArrowUp" && mode.peek() === "reply" && area?.value === "" && !model.quoted.peek()) {
+      const last = model.lastOfMine();
+      if (!last) return;
+      e.preventDefault();
+      model.correct(last);
+      return queueMicrotask(() => area?.setSelectionRange(area.value.length, area.value.length));
+    }
     if (e.key === "Enter" && !e.shiftKey && !e.altKey) {
       e.preventDefault();
       send();
@@ -237,6 +252,20 @@ export function Composer({ model, c }: { model: ConversationModel; c: () => Conv
           preview={() => preview()?.text}
           choose={choose}
         />
+        {() => {
+          const item = mode() === "reply" ? model.corrected() ?? model.quoted() : undefined;
+          if (!item) return null;
+          return (
+            <div class="relation" role="status">
+              <Icon d={model.corrected() ? icons.edit : icons.reply} />
+              <span class="grow one">
+                <strong>{model.corrected() ? al().correcting : al().quoting(item.author.name)}</strong>{" "}
+                <span class="sub">{item.message.body}</span>
+              </span>
+              <Button small kind="ghost" icon={icons.close} label={() => al().dropIt} onClick={() => model.dropRelation()} />
+            </div>
+          );
+        }}
         <Show when={() => mode() === "reply" && model.staged().length > 0}>
           {() => (
             <ul class="staged">
@@ -337,8 +366,20 @@ export function Composer({ model, c }: { model: ConversationModel; c: () => Conv
             onClick={({ currentTarget }) =>
               void import("../../ui/emoji.tsx").then((m) => m.openEmoji(currentTarget, (e) => area && insertAtCursor(area, e)))}
           />
+          <span data-anchor="macro">
+            <Button
+              small
+              kind="ghost"
+              icon={icons.wand}
+              label={() => m().runMacro}
+              popup="dialog"
+              expanded={false}
+              shortcut="m"
+              onClick={({ currentTarget }) => openMacros(currentTarget, [model.id])}
+            />
+          </span>
           <span class="grow" />
-          <Show when={() => mode() === "reply" && model.staged().length === 0}>
+          <Show when={() => mode() === "reply" && model.staged().length === 0 && !model.corrected()}>
             {() => (
               <Button
                 kind="ghost"
@@ -356,7 +397,7 @@ export function Composer({ model, c }: { model: ConversationModel; c: () => Conv
             )}
           </Show>
           <Button kind="primary" class="send" icon={() => (mode() === "note" ? icons.note : icons.send)} disabled={empty} onClick={send}>
-            <span>{() => (mode() === "note" ? t().addNote : t().sendReply)}</span>
+            <span>{() => (mode() === "note" ? t().addNote : model.corrected() ? al().saveIt : t().sendReply)}</span>
           </Button>
         </div>
       </div>

@@ -1,5 +1,6 @@
 /** The open conversation: its head, its marks, its messages. */
 import type { ConversationModel } from "../../models/desk/conversation.ts";
+import { al } from "../../models/desk/alert-strings.ts";
 import { keysOf } from "../../models/desk/keys.ts";
 import { whenText } from "../../models/desk/times.ts";
 import { t } from "../../models/desk/strings.ts";
@@ -252,6 +253,18 @@ function Marks({ c, model }: { c: () => Conversation; model: ConversationModel }
       >
         <Icon d={icons.tag} />
         <Icon d={icons.plus} class="small" />
+      </button>
+      <button
+        type="button"
+        class={() => (c().followers.includes(desk.myId()) ? "chip on" : "chip")}
+        aria-pressed={() => c().followers.includes(desk.myId())}
+        aria-keyshortcuts={keysOf("follow")}
+        aria-label={() => al().follow}
+        title={() => [al().follow, ...c().followers.map((one) => desk.nameOf(one))].join("\n")}
+        onClick={() => void desk.alerts.follow(c().id, !c().followers.includes(desk.myId.peek()))}
+      >
+        <Icon d={icons.eye} />
+        {() => (c().followers.length > 0 ? String(c().followers.length) : "")}
       </button>
       <Here model={model} />
     </div>

@@ -1,5 +1,6 @@
 /** All keys on one page. */
 import { type CommandId, keysOf } from "../../models/desk/keys.ts";
+import { al } from "../../models/desk/alert-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Child } from "../../ui/jsx-runtime.ts";
 import { openDialog } from "../../ui/overlay.tsx";
@@ -9,7 +10,17 @@ const apple = /Mac|iPhone|iPad/.test(navigator.userAgent);
 
 export function Keys(props: { keys: string }) {
   const one = (key: string) =>
-    key === "Mod" ? (apple ? "⌘" : "Ctrl") : key === "Shift" ? "⇧" : key === "Escape" ? "Esc" : key === "Enter" ? "↵" : key;
+    key === "Mod"
+      ? (apple ? "⌘" : "Ctrl")
+      : key === "Shift"
+      ? "⇧"
+      : key === "Escape"
+      ? "Esc"
+      : key === "Enter"
+      ? "↵"
+      : key === "ArrowUp"
+      ? "↑"
+      : key;
   const sequence = props.keys.split(" ");
   return (
     <span class="keys">
@@ -46,7 +57,7 @@ export function openHelp(): void {
         {group(() => t().helpMove, of("next", "previous", "open", "back", "search", "select", "selectTo", "selectAll"))}
         {group(
           () => t().helpGo,
-          of("goMine", "goUnassigned", "goAll", "goPending", "goSnoozed", "goResolved", "goMentions", "goAdmin", "newView"),
+          of("goMine", "goUnassigned", "goAll", "goPending", "goSnoozed", "goResolved", "goMentions", "goFollowed", "goAdmin", "newView"),
         )}
         {group(
           () => t().helpWork,
@@ -63,6 +74,8 @@ export function openHelp(): void {
             "reopen",
             "priority",
             "tags",
+            "macro",
+            "follow",
             "customer",
           ),
         )}
@@ -74,6 +87,7 @@ export function openHelp(): void {
           line(() => t().cannedKey, "/"),
           line(() => t().mentionKey, "@"),
           line(() => t().switchKey, "Alt+N"),
+          line(() => `${al().correct} (${t().replyTab})`, "ArrowUp"),
         )}
       </div>
     ),

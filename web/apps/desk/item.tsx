@@ -1,6 +1,7 @@
 /** The rows of a timeline: messages, notes, system lines, days. */
 import type { ConversationModel } from "../../models/desk/conversation.ts";
 import type { Row, Tick } from "../../models/desk/timeline.ts";
+import { al } from "../../models/desk/alert-strings.ts";
 import { t } from "../../models/desk/strings.ts";
 import type { Media, MessageItem, Rating } from "../../models/desk/types.ts";
 import { FileTile, PictureTile, saveAs } from "../../ui/attachment.tsx";
@@ -8,12 +9,12 @@ import { Avatar, Button, Icon, Spinner } from "../../ui/basics.tsx";
 import { clockTime, dateTime, dayName, lang } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
 import { type Child, For, Show } from "../../ui/jsx-runtime.ts";
-import { confirmDialog, toast } from "../../ui/overlay.tsx";
+import { confirmDialog, type MenuItem, openMenu, toast } from "../../ui/overlay.tsx";
 import { computed, onCleanup, type Read, signal } from "../../ui/signals.ts";
 import { kt } from "../../ui/strings.ts";
 import { isBigEmoji, linked } from "../../ui/text.tsx";
 import { RatingMark } from "./rating.tsx";
-import { desk, media } from "./state.ts";
+import { desk, media, parts } from "./state.ts";
 
 type MessageRow = Extract<Row, { kind: "message" }>;
 type NoteRow = Extract<Row, { kind: "note" }>;
@@ -101,7 +102,14 @@ function Message({ row, model }: { row: Read<MessageRow>; model: ConversationMod
       <div class="col">
         {() => (first() ? <span class="author" aria-hidden="true">{author()}</span> : null)}
         <span class="vh">{() => t().says(author(), clockTime(lang(), at()))}</span>
-        <Content row={row} model={model} />
+        <Quoted row={row} model={model} />
+        <div class="said">
+          <Content row={row} model={model} />
+          {() => {
+            const item = row().item;
+            return item.message.event_id === null || item.message.redacted ? null : <MessageMenu item={item} model={model} />;
+          }}
+        </div>
         {() => {
           const state = tick();
           if (state === "failed") return <Failed row={row.peek()} model={model} />;
@@ -116,6 +124,83 @@ function Message({ row, model }: { row: Read<MessageRow>; model: ConversationMod
         }}
       </div>
     </li>
+  );
+}
+
+/** What it answers, in a line; it leads there. */
+function Quoted({ row, model }: { row: Read<MessageRow>; model: ConversationModel }) {
+  const to = computed(() => row().item.message.reply_to);
+  return (
+    <>
+      {() => {
+        const event = to();
+        if (event === null) return null;
+        const item = model.timeline.items().find((i) => i.kind === "message" && i.message.event_id === event);
+        const text = item?.kind === "message" ? item.message.redacted ? t().redacted : item.message.body : al().notLoaded;
+        return (
+          <button
+            type="button"
+            class="quoted"
+            onClick={() =>
+              document.querySelector(`[data-event="${CSS.escape(event)}"]`)?.scrollIntoView({ block: "center", behavior: "smooth" })}
+          >
+            {item ? <strong>{item.author.name}</strong> : null}
+            <span class="one">{text}</span>
+          </button>
+        );
+      }}
+    </>
+  );
+}
+
+function MessageMenu({ item, model }: { item: MessageItem; model: ConversationModel }) {
+  return (
+    <Button
+      small
+      kind="ghost"
+      class="message-menu"
+      icon={icons.more}
+      label={() => al().messageActions}
+      popup="menu"
+      expanded={false}
+      onClick={({ currentTarget }) => {
+        const texts = al.peek(), write = () => queueMicrotask(() => parts.composer?.focus("reply"));
+        const items: MenuItem[] = [{
+          text: texts.quote,
+          icon: icons.reply,
+          run: () => {
+            model.quote(item);
+            write();
+          },
+        }];
+        if (model.mayCorrect(item)) {
+          items.push({
+            text: texts.correct,
+            icon: icons.edit,
+            run: () => {
+              model.correct(item);
+              write();
+            },
+          });
+        }
+        if (model.mayDelete(item)) {
+          items.push({
+            text: texts.removeMessage,
+            icon: icons.trash,
+            run: async () => {
+              const yes = await confirmDialog({
+                title: texts.removeMessage,
+                text: texts.removeAsk,
+                yes: texts.removeMessage,
+                danger: true,
+              });
+              if (yes) await model.removeMessage(item);
+            },
+          });
+        }
+        openMenu(currentTarget, texts.messageActions, items);
+      }}
+    />
   );
 }
 

@@ -283,6 +283,8 @@ export function openActions(at: HTMLElement): void {
     "reopen",
     "priority",
     "tags",
+    "macro",
+    "follow",
     "team",
     "skills",
     "mergeTalk",

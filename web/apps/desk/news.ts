@@ -39,11 +39,14 @@ function tellOut(news: News): void {
   const onScreen = looking && desk.openId.peek() === news.conversation.id && news.kind !== "assigned";
   if (onScreen) return;
   // A burst of messages sounds once.
-  if (sound.peek() && Date.now() - last > 1500) {
+  if (sound.peek() && desk.alerts.wants(news.kind, "sound") && Date.now() - last > 1500) {
     last = Date.now();
     chime();
   }
-  if (looking || !notifications.peek() || !("Notification" in globalThis) || Notification.permission !== "granted") return;
+  if (
+    looking || !notifications.peek() || !desk.alerts.wants(news.kind, "desktop") || !("Notification" in globalThis) ||
+    Notification.permission !== "granted"
+  ) return;
   const shown = new Notification(news.title, { body: news.text.slice(0, 160), tag: news.conversation.id });
   shown.onclick = () => {
     globalThis.focus();

@@ -1,15 +1,17 @@
 /** The command palette: one field for commands, conversations and customers. */
 import { isAbort } from "../../sdk/ports.ts";
+import { m } from "../../models/desk/automation-strings.ts";
 import { best } from "../../models/desk/fuzzy.ts";
 import { keysOf } from "../../models/desk/keys.ts";
 import { t } from "../../models/desk/strings.ts";
 import { w } from "../../models/desk/working-strings.ts";
 import type { Contact, Conversation } from "../../models/desk/types.ts";
 import { Avatar, Icon } from "../../ui/basics.tsx";
+import * as icons from "../../ui/icons.ts";
 import { type Child } from "../../ui/jsx-runtime.ts";
 import { computed, root, signal } from "../../ui/signals.ts";
 import { lang, shortAge } from "../../ui/i18n.ts";
-import { commands } from "./commands.ts";
+import { commands, target } from "./commands.ts";
 import { Keys } from "./help.tsx";
 import { viewIcons } from "./rail.tsx";
 import { desk, goView, openConversation } from "./state.ts";
@@ -66,6 +68,24 @@ export function openPalette(): void {
         ),
         run: c.run,
       }));
+      const done = target();
+      const macros = q === "" || q.startsWith("#") || !(done || desk.selection.active)
+        ? []
+        : best(q, desk.macros.all(), (one) => `${m().macro} ${one.name}`, 4);
+      for (const one of macros) {
+        all.push({
+          group: "commands",
+          view: () => (
+            <span class="entry">
+              <Icon d={icons.wand} />
+              <span class="grow one">
+                {one.name} <span class="sub">{desk.macros.summary(one)}</span>
+              </span>
+            </span>
+          ),
+          run: () => void desk.macros.run(one, desk.selection.active ? desk.selection.picked.peek() : done ? [done] : []),
+        });
+      }
       for (const v of q === "" ? [] : best(q, desk.views.all(), (one) => one.name, 5)) {
         all.push({
           group: "views",

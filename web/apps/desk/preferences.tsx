@@ -1,4 +1,6 @@
 /** What one person chooses: name, picture, language, appearance, alerts, keys. */
+import { al } from "../../models/desk/alert-strings.ts";
+import { alertEvents, alertWays } from "../../models/desk/alerts.ts";
 import { t } from "../../models/desk/strings.ts";
 import { w } from "../../models/desk/working-strings.ts";
 import { Avatar, Button, Field } from "../../ui/basics.tsx";
@@ -185,6 +187,7 @@ export function openPreferences(): void {
             }}
           />
         </section>
+        <AlertTable />
         <section class="stack tight">
           <h3>{() => t().keyboard}</h3>
           <Switch label={() => t().singleKeys} hint={() => t().singleKeysHint} on={letters} set={(on) => letters.set(on)} />
@@ -192,4 +195,74 @@ export function openPreferences(): void {
       </div>
     ),
   });
+}
+
+/** What tells me, by which way; kept by the server for all my devices. */
+function AlertTable() {
+  const { alerts } = desk;
+  return (
+    <section class="stack tight">
+      <h3>{() => al().whatTells}</h3>
+      <p class="hint">{() => al().whatTellsHint}</p>
+      <table class="alerts">
+        <thead>
+          <tr>
+            <td />
+            {alertWays.map((way) => <th scope="col">{() => al()[way]}</th>)}
+          </tr>
+        </thead>
+        <tbody>
+          {alertEvents.map((event) => (
+            <tr>
+              <th scope="row">{() => al()[event]}</th>
+              {alertWays.map((way) => (
+                <td>
+                  <input
+                    type="checkbox"
+                    aria-label={() => al().by(al()[event], al()[way])}
+                    checked={() => alerts.settings().events[event].includes(way)}
+                    disabled={() => way === "email" && !alerts.settings().mail}
+                    onChange={(e) => {
+                      const rest = alerts.settings.peek().events[event].filter((one) => one !== way);
+                      void alerts.save({ events: { [event]: e.currentTarget.checked ? [...rest, way] : rest } });
+                    }}
+                  />
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p class="hint">{() => (alerts.settings().mail ? al().emailHint : al().noMail)}</p>
+      <Switch
+        label={() => al().quietHours}
+        hint={() => al().quietHint}
+        on={() => alerts.settings().quiet.on}
+        set={(on) => void alerts.save({ quiet: { on, time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone } })}
+      />
+      {() =>
+        alerts.settings().quiet.on
+          ? (
+            <div class="two">
+              {(["from", "to"] as const).map((end) => (
+                <Field label={() => (end === "from" ? al().from : al().until)}>
+                  {(tie) => (
+                    <input
+                      class="input"
+                      type="time"
+                      required
+                      value={alerts.settings.peek().quiet[end]}
+                      {...tie}
+                      onChange={(e) => {
+                        if (e.currentTarget.value !== "") void alerts.save({ quiet: { [end]: e.currentTarget.value } });
+                      }}
+                    />
+                  )}
+                </Field>
+              ))}
+            </div>
+          )
+          : null}
+    </section>
+  );
 }

@@ -26,6 +26,7 @@ export const viewIcons = {
   snoozed: icons.snooze,
   resolved: icons.check,
   mentions: icons.at,
+  followed: icons.eye,
   inbox: icons.mail,
   team: icons.users,
   saved: icons.filter,
@@ -73,7 +74,7 @@ function myTeams(): readonly Team[] {
 }
 
 export function Rail() {
-  const kinds = standing.filter((s) => s !== "mentions" && s !== "spam");
+  const kinds = standing.filter((s) => s !== "mentions" && s !== "followed" && s !== "spam");
   return (
     <nav class="rail" aria-label={() => t().views}>
       <p class="brand">
@@ -90,6 +91,7 @@ export function Rail() {
       <ul>
         {kinds.map((kind) => <Entry view={{ kind }} />)}
         <Entry view={{ kind: "mentions" }} />
+        <Entry view={{ kind: "followed" }} />
         <Entry view={{ kind: "spam" }} />
       </ul>
       <Show when={() => desk.inboxes().length > 1}>

@@ -7,18 +7,17 @@ import { t } from "../../models/desk/strings.ts";
 import { priorities, type SavedView, type ViewFilter } from "../../models/desk/types.ts";
 import { emptyFilter } from "../../models/desk/views.ts";
 import { w } from "../../models/desk/working-strings.ts";
-import { Avatar, Button, Field, freshId } from "../../ui/basics.tsx";
+import { Button, Field } from "../../ui/basics.tsx";
 import { lang } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
-import { For, Show } from "../../ui/jsx-runtime.ts";
+import { Show } from "../../ui/jsx-runtime.ts";
 import { confirmDialog, openDialog } from "../../ui/overlay.tsx";
-import { computed, effect, onCleanup, signal } from "../../ui/signals.ts";
+import { effect, onCleanup, signal } from "../../ui/signals.ts";
 import { Checks } from "./admin/fields.tsx";
+import { ChipSet } from "./chip-set.tsx";
 import { finished, Tests } from "./customers/filter.tsx";
-import { openPicker, type PickerItem } from "./picker.tsx";
 import { desk, goView, route } from "./state.ts";
-import { languageName, nameWithYou, statusName } from "./texts.ts";
-import { TagChip } from "./chips.tsx";
+import { languageName, statusName } from "./texts.ts";
 
 const waits = [5, 15, 30, 60, 240, 1440];
 
@@ -78,7 +77,7 @@ export function openViewEditor(view?: SavedView): void {
           now={() => form.values().statuses}
           set={(all) => form.set("statuses", all as ViewFilter["statuses"])}
         />
-        <Chips
+        <ChipSet
           label={() => w().assignees}
           now={() => form.values().assignees}
           set={(all) => form.set("assignees", all)}
@@ -90,7 +89,7 @@ export function openViewEditor(view?: SavedView): void {
         />
         <Show when={() => desk.inboxes().length > 1}>
           {() => (
-            <Chips
+            <ChipSet
               label={() => w().inboxes}
               now={() => form.values().inboxes}
               set={(all) => form.set("inboxes", all)}
@@ -100,7 +99,7 @@ export function openViewEditor(view?: SavedView): void {
         </Show>
         <Show when={() => desk.teams().length > 0}>
           {() => (
-            <Chips
+            <ChipSet
               label={() => rt().teams}
               now={() => form.values().teams}
               set={(all) => form.set("teams", all)}
@@ -108,7 +107,7 @@ export function openViewEditor(view?: SavedView): void {
             />
           )}
         </Show>
-        <Chips
+        <ChipSet
           label={() => w().tags}
           now={() => form.values().tags}
           set={(all) => form.set("tags", all)}
@@ -137,7 +136,7 @@ export function openViewEditor(view?: SavedView): void {
           now={() => form.values().priorities}
           set={(all) => form.set("priorities", all as ViewFilter["priorities"])}
         />
-        <Chips
+        <ChipSet
           label={() => w().languages}
           now={() => form.values().languages}
           set={(all) => form.set("languages", all)}
@@ -270,75 +269,6 @@ function Fitting(props: { filter: () => ViewFilter }) {
         return n === undefined ? "" : w().fitting(n);
       }}
     </p>
-  );
-}
-
-interface Choice {
-  id: string;
-  text: string;
-  face?: boolean;
-  picture?: string | null;
-  tag?: boolean;
-}
-
-/** A set of many possible things: those that are in it, and a field to add one. */
-function Chips(props: { label: () => string; now: () => readonly string[]; set: (all: string[]) => void; items: () => Choice[] }) {
-  const id = freshId("chips");
-  const name = (one: string) => props.items().find((i) => i.id === one)?.text ?? one;
-  return (
-    <div class="chip-set" role="group" aria-labelledby={id}>
-      <span class="name" id={id}>{props.label}</span>
-      <div class="chips">
-        <For each={computed(() => props.now().map((one) => ({ id: one })))} by={(c: { id: string }) => c.id}>
-          {(c) => {
-            const one = c.peek().id;
-            return (
-              <span class="chip on">
-                {() => name(one)}
-                <button
-                  type="button"
-                  class="x"
-                  aria-label={() => w().removeOne(name(one))}
-                  onClick={() => props.set(props.now().filter((v) => v !== one))}
-                >
-                  ×
-                </button>
-              </span>
-            );
-          }}
-        </For>
-        <Button
-          small
-          kind="outline"
-          icon={icons.plus}
-          popup="dialog"
-          expanded={false}
-          onClick={({ currentTarget }) =>
-            openPicker(currentTarget, {
-              label: w.peek().addTo(props.label()),
-              placeholder: w.peek().find,
-              none: w.peek().nothingFits,
-              items: () =>
-                props.items().filter((i) => !props.now().includes(i.id)).map((i): PickerItem => ({
-                  id: i.id,
-                  text: i.text,
-                  view: () => (
-                    <span class="person">
-                      {i.face ? <Avatar name={i.text} picture={i.picture ?? null} size="1.5rem" /> : null}
-                      <span class="grow">
-                        {i.tag ? <TagChip name={i.text} /> : i.face ? nameWithYou({ id: i.id, name: i.text }) : i.text}
-                      </span>
-                    </span>
-                  ),
-                  pick: () => props.set([...props.now(), i.id]),
-                })),
-            })}
-        >
-          {() => props.now().length === 0 ? w().anyOf : w().add}
-          <span class="vh">{() => ` – ${props.label()}`}</span>
-        </Button>
-      </div>
-    </div>
   );
 }
 

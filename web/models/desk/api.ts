@@ -75,6 +75,9 @@ export class DeskApi {
   blob(path: string, options?: RequestOptions): Promise<Blob> {
     return this.http.blob(base + path, this.#o(options));
   }
+  delete<T>(path: string): Promise<T> {
+    return this.http.request<T>("DELETE", base + path, this.#o());
+  }
   async remove(path: string): Promise<void> {
     await this.http.delete(base + path, this.#o());
   }
@@ -136,6 +139,12 @@ export class DeskApi {
   send(id: string, message: OutMessage): Promise<Item> {
     return this.post(`/conversations/${enc(id)}/messages`, message);
   }
+  correct(id: string, event: string, body: string): Promise<Item> {
+    return this.patch(`/conversations/${enc(id)}/messages/${enc(event)}`, { body });
+  }
+  removeMessage(id: string, event: string): Promise<void> {
+    return this.remove(`/conversations/${enc(id)}/messages/${enc(event)}`);
+  }
   note(id: string, note: { key: string; body: string; mentions: string[] }): Promise<Item> {
     return this.post(`/conversations/${enc(id)}/notes`, note);
   }
@@ -157,7 +166,7 @@ export class DeskApi {
   }
   sendLater(
     conversation: string,
-    message: { key: string; body: string; at?: number; delay_ms?: number; if_written?: string },
+    message: { key: string; body: string; reply_to?: string; at?: number; delay_ms?: number; if_written?: string },
   ): Promise<Later> {
     return this.post(`/conversations/${enc(conversation)}/later`, message);
   }

@@ -6,7 +6,7 @@ import { token } from "../../sdk/ports.ts";
 import { computed, type Read, type Signal, signal } from "../../ui/signals.ts";
 import type { DeskModel } from "./desk.ts";
 import { rowsOf, Timeline } from "./timeline.ts";
-import type { Author, Conversation, Item, Later, Media, ServerDraft, Viewer } from "./types.ts";
+import type { Author, Conversation, Item, Later, Media, MessageItem, ServerDraft, Viewer } from "./types.ts";
 
 export type Mode = "reply" | "note";
 export interface Draft {
@@ -168,6 +168,53 @@ export class ConversationModel {
 
   // Writing
 
+  /** The message that is answered, or that is corrected: one or the other. */
+  readonly quoted: Signal<MessageItem | undefined> = signal<MessageItem | undefined>(undefined);
+  readonly corrected: Signal<MessageItem | undefined> = signal<MessageItem | undefined>(undefined);
+  /** What stood in the field before a correction. */
+  #besides = "";
+
+  quote(item: MessageItem): void {
+    this.dropRelation();
+    this.setMode("reply");
+    this.quoted.set(item);
+  }
+  correct(item: MessageItem): void {
+    this.dropRelation();
+    this.setMode("reply");
+    this.#besides = this.reply.peek();
+    this.corrected.set(item);
+    this.reply.set(item.message.body);
+  }
+  dropRelation(): void {
+    this.quoted.set(undefined);
+    if (!this.corrected.peek()) return;
+    this.corrected.set(undefined);
+    this.reply.set(this.#besides);
+    this.#besides = "";
+  }
+  /** My last text here, to be corrected. */
+  lastOfMine(): MessageItem | undefined {
+    return this.timeline.items.peek().findLast((i): i is MessageItem => i.kind === "message" && this.mayCorrect(i));
+  }
+  mayCorrect(item: MessageItem): boolean {
+    return this.mayDelete(item) && item.message.type === "text";
+  }
+  mayDelete(item: MessageItem): boolean {
+    return item.author.id === this.desk.myId.peek() && item.message.event_id !== null && !item.message.redacted;
+  }
+  async #correct(item: MessageItem, body: string): Promise<void> {
+    const done = await this.desk.attempt(async () =>
+      this.timeline.apply(await this.desk.api.correct(this.id, item.message.event_id ?? "", body))
+    );
+    if (done && this.corrected.peek()?.id === item.id) this.dropRelation();
+  }
+  /** The stream says that it is gone. */
+  async removeMessage(item: MessageItem): Promise<void> {
+    if (this.corrected.peek()?.id === item.id) this.dropRelation();
+    await this.desk.attempt(() => this.desk.api.removeMessage(this.id, item.message.event_id ?? ""));
+  }
+
   draft(): Signal<string> {
     return this.mode.peek() === "note" ? this.note : this.reply;
   }
@@ -194,7 +241,7 @@ export class ConversationModel {
 
   typed(text: string): void {
     this.draft().set(text);
-    this.#keepDraft();
+    if (!this.corrected.peek()) this.#keepDraft();
     // Only a reply is told to the customer; colleagues see both.
     if (text.trim() === "") {
       if (this.#composing) this.#stopTyping();
@@ -272,13 +319,14 @@ export class ConversationModel {
 
   /** Sends what is written at a time, unless the customer writes first. */
   async sendLater(at: number): Promise<void> {
-    const body = this.reply.peek().trim();
-    if (body === "") return;
+    const body = this.reply.peek().trim(), quoted = this.quoted.peek()?.message.event_id;
+    if (body === "" || this.corrected.peek()) return;
     const done = await this.desk.attempt(async () => {
-      const made = await this.desk.api.sendLater(this.id, { key: token(16), body, at });
+      const made = await this.desk.api.sendLater(this.id, { key: token(16), body, at, ...(quoted ? { reply_to: quoted } : {}) });
       this.later.update((all) => [...all.filter((l) => l.id !== made.id), made]);
     });
     if (!done) return;
+    this.quoted.set(undefined);
     this.reply.set("");
     this.#keepDraft();
     this.#stopTyping();
@@ -312,10 +360,17 @@ export class ConversationModel {
   /** Sends the files, then the text; they show at once. */
   async send(): Promise<void> {
     const mode = this.mode.peek(), draft = this.draft(), body = draft.peek().trim();
+    const corrected = mode === "reply" ? this.corrected.peek() : undefined;
+    if (corrected) return body === "" ? undefined : this.#correct(corrected, body);
+    const quoted = mode === "reply" ? this.quoted.peek()?.message.event_id ?? undefined : undefined;
+    const relation = quoted === undefined ? {} : { reply_to: quoted };
     const files = mode === "reply" ? this.staged.peek() : [];
     if (body === "" && files.length === 0) return;
     draft.set("");
-    if (mode === "reply") this.staged.set([]);
+    if (mode === "reply") {
+      this.staged.set([]);
+      this.quoted.set(undefined);
+    }
     this.#keepDraft();
     this.#stopTyping();
     this.#unreadFrom.set(undefined);
@@ -347,14 +402,20 @@ export class ConversationModel {
     if (body === "") return;
     const seconds = this.desk.undoSeconds.peek();
     // With files the text belongs to them: it leaves when they do.
-    if (seconds > 0 && files.length === 0 && (await this.#sendSoon(body, seconds))) return;
-    await this.#outbox.add({ type: "message", content: { kind: "text", body } });
+    if (seconds > 0 && files.length === 0 && (await this.#sendSoon(body, seconds, relation))) return;
+    await this.#outbox.add({ type: "message", content: { kind: "text", body, ...relation } });
   }
 
   /** The server sends it by itself in some seconds, whatever becomes of this page. False: it could not be told. */
-  async #sendSoon(body: string, seconds: number): Promise<boolean> {
+  async #sendSoon(body: string, seconds: number, relation: { reply_to?: string }): Promise<boolean> {
     try {
-      const made = await this.desk.api.sendLater(this.id, { key: token(16), body, delay_ms: seconds * 1000, if_written: "send" });
+      const made = await this.desk.api.sendLater(this.id, {
+        key: token(16),
+        body,
+        ...relation,
+        delay_ms: seconds * 1000,
+        if_written: "send",
+      });
       this.later.update((all) => [...all.filter((l) => l.id !== made.id), made]);
       return true;
     } catch (error) {
@@ -390,7 +451,7 @@ export class ConversationModel {
   }
 
   async #deliver(out: OutboxItem): Promise<string> {
-    const c = out.content as { kind?: string; body: string; media?: Media; url?: string; mentions?: string[] };
+    const c = out.content as { kind?: string; body: string; media?: Media; url?: string; mentions?: string[]; reply_to?: string };
     const { api } = this.desk;
     let item: Item;
     if (out.type === "note") item = await api.note(this.id, { key: out.key, body: c.body, mentions: c.mentions ?? [] });
@@ -400,7 +461,7 @@ export class ConversationModel {
       const media: Partial<Media> & { mxc: string } = { mxc: c.url, name, mimetype, size };
       if (width && height) Object.assign(media, { width, height });
       item = await api.send(this.id, { key: out.key, type: kind, body: c.body, media });
-    } else item = await api.send(this.id, { key: out.key, type: "text", body: c.body });
+    } else item = await api.send(this.id, { key: out.key, type: "text", body: c.body, ...(c.reply_to ? { reply_to: c.reply_to } : {}) });
     this.timeline.apply(item);
     return item.id;
   }

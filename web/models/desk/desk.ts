@@ -10,7 +10,9 @@ import { type Clock, Emitter, type Network, token } from "../../sdk/ports.ts";
 import type { SessionKeeper } from "../../sdk/session.ts";
 import type { KeyValue } from "../../sdk/storage.ts";
 import { batch, computed, type Read, root, type Signal, signal } from "../../ui/signals.ts";
+import { Alerts, hasMention, newsOf, previewOf } from "./alerts.ts";
 import { DeskApi } from "./api.ts";
+import { Macros, Rules } from "./automation.ts";
 import { ConversationModel } from "./conversation.ts";
 import { Customers } from "./customers.ts";
 import { fold } from "./fuzzy.ts";
@@ -20,6 +22,7 @@ import { sameView, type View, viewKey } from "./lists.ts";
 import { Selection } from "./selection.ts";
 import { LiveStream, type StreamEvent } from "./stream.ts";
 import { rt } from "./routing-strings.ts";
+import { al } from "./alert-strings.ts";
 import { t } from "./strings.ts";
 import { Views } from "./views.ts";
 import { w } from "./working-strings.ts";
@@ -33,7 +36,6 @@ import type {
   Counts,
   Inbox,
   Item,
-  NoteItem,
   PermissionInfo,
   Priority,
   RoleInfo,
@@ -51,7 +53,7 @@ export type Phase = "starting" | "signedOut" | "notAgent" | "broken" | "ready";
 
 /** Something that is worth a sound: told to the view, which knows whether somebody looks. */
 export interface News {
-  kind: "message" | "waiting" | "assigned" | "mention";
+  kind: "message" | "waiting" | "assigned" | "mention" | "followed" | "sla";
   conversation: Conversation;
   title: string;
   text: string;
@@ -128,6 +130,9 @@ export class DeskModel {
   readonly views = new Views(this);
   readonly selection = new Selection(this);
   readonly customers = new Customers(this);
+  readonly macros = new Macros(this);
+  readonly rules = new Rules(this);
+  readonly alerts = new Alerts(this);
   readonly stream: LiveStream;
   readonly news = new Emitter<News>();
   readonly notices = new Emitter<Notice>();
@@ -213,6 +218,8 @@ export class DeskModel {
     this.#reload("hours");
     this.#reload("sla");
     if (this.permissions.peek().has("contacts.read")) this.#reload("attributes");
+    this.#reload("macros");
+    void this.alerts.load();
     this.api.agents().then((all) => this.agents.set(all), (error) => this.ignorePassing(error));
     try {
       for (const d of await this.api.drafts()) {
@@ -320,6 +327,11 @@ export class DeskModel {
       this.#models.delete(other);
     }
     return found;
+  }
+
+  /** Replies that are just leaving go before what is done next. */
+  async sendingDone(ids: readonly string[]): Promise<void> {
+    await Promise.all(ids.map((id) => this.#models.get(id)?.sending()));
   }
 
   /** What will probably be opened next is fetched before. */
@@ -481,6 +493,9 @@ export class DeskModel {
         this.#models.get(d.conversation_id)?.loadLater();
         if (d.held && d.agent === this.myId.peek()) this.#held(d.conversation_id);
         break;
+      case "notifications":
+        this.alerts.take(d);
+        break;
       case "draft":
         this.#draftCame(d);
         break;
@@ -531,7 +546,7 @@ export class DeskModel {
     for (const l of this.#lists.values()) l.outdate();
     this.#entered?.timeline.load();
     this.list.peek().load();
-    for (const what of ["brands", "inboxes", "tags", "canned", "views"]) this.#reload(what);
+    for (const what of ["brands", "inboxes", "tags", "canned", "views", "macros"]) this.#reload(what);
     const open = this.openId.peek();
     if (open) void this.loadConversation(open);
   }
@@ -561,12 +576,11 @@ export class DeskModel {
     if (item.at < this.#startedAt - 60_000) return;
     const c = this.#server.get(id), me = this.myId.peek();
     if (!c || c.spam) return;
-    if (item.kind === "message" && item.author.kind === "contact") {
-      const mine = c.assignee?.id === me;
-      if (mine || c.assignee === null) this.#tellNews(mine ? "message" : "waiting", c, item.author.name, item);
-    } else if (item.kind === "note" && item.note.mentions.includes(me) && item.author.id !== me) {
-      this.#tellNews("mention", c, t.peek().newsMention(item.author.name), item);
-    }
+    const kind = newsOf(item, c, me);
+    if (kind === undefined) return;
+    const who = kind === "sla" ? c.contact.display_name : item.author.name;
+    const title = kind === "mention" ? t.peek().newsMention(who) : kind === "followed" ? al.peek().newsFollowed(who) : who;
+    this.#tellNews(kind, c, title, item);
   }
 
   #tellNews(kind: News["kind"], conversation: Conversation, title: string, item: Item | undefined): void {
@@ -637,6 +651,8 @@ export class DeskModel {
       this.api.teams().then((all) => this.teams.set(all), done);
     } else if (what === "brands") this.api.brands().then((all) => this.brands.set(all), done);
     else if (what === "views") void this.views.load();
+    else if (what === "macros") void this.macros.load();
+    else if (what === "rules") this.rules.changed();
     else if (what === "webhooks") {
       if (this.webhookEvents.peek().length > 0) this.loadWebhooks().catch(done);
     } else if (what === "roles") {
@@ -873,24 +889,4 @@ export class DeskModel {
     const done = await this.attempt(async () => this.me.set(await this.api.availability(availability)));
     if (!done && before) this.me.set(before);
   }
-}
-
-function hasMention(hay: string, name: string): boolean {
-  if (name === "") return false;
-  for (let at = hay.indexOf(`@${name}`); at >= 0; at = hay.indexOf(`@${name}`, at + 1)) {
-    const next = hay[at + 1 + name.length] ?? "";
-    if (!/[\p{L}\p{N}]/u.test(next)) return true;
-  }
-  return false;
-}
-
-function previewOf(item: Item): string {
-  if (item.kind === "note") return item.note.body;
-  if (item.kind === "system") return item.system.text;
-  return item.message.type === "text" ? item.message.body : "";
-}
-
-/** A note's mention of me that I have not read. */
-export function isMention(item: NoteItem, me: string): boolean {
-  return item.note.mentions.includes(me);
 }

@@ -19,6 +19,7 @@ export function conversation(id: string, change: Partial<Conversation> = {}): Co
     tags: [],
     team: null,
     skills: [],
+    followers: [],
     spam: false,
     merged_into: null,
     sla: null,

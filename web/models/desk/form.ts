@@ -40,17 +40,19 @@ export class Form<T extends object> {
     return out;
   }
 
-  /** True when the work was done; errors of fields stay in `wrong`, all others in `wrong[""]`. */
-  async submit(save: () => Promise<void>): Promise<boolean> {
+  /** `isTrial`: nothing is saved by it. True when the work was done; errors of fields stay in `wrong`, all others in `wrong[""]`. */
+  async submit(save: () => Promise<void>, isTrial = false): Promise<boolean> {
     if (this.busy.peek()) return false;
     this.busy.set(true);
     this.wrong.set({});
     try {
       await save();
-      batch(() => {
-        this.#first.set(this.values.peek());
-        this.saved.set(true);
-      });
+      if (!isTrial) {
+        batch(() => {
+          this.#first.set(this.values.peek());
+          this.saved.set(true);
+        });
+      }
       return true;
     } catch (error) {
       if (!(error instanceof ApiError) && !isPassing(error)) throw error;

@@ -39,7 +39,10 @@ export type CommandId =
   | "select"
   | "selectTo"
   | "selectAll"
-  | "newView";
+  | "newView"
+  | "macro"
+  | "follow"
+  | "goFollowed";
 
 export const keymap: readonly { keys: string; command: CommandId }[] = [
   { keys: "j", command: "next" },
@@ -64,6 +67,8 @@ export const keymap: readonly { keys: string; command: CommandId }[] = [
   { keys: "p", command: "priority" },
   { keys: "!", command: "spam" },
   { keys: "l", command: "tags" },
+  { keys: "m", command: "macro" },
+  { keys: "f", command: "follow" },
   { keys: "c", command: "customer" },
   { keys: "/", command: "search" },
   { keys: "?", command: "help" },
@@ -74,6 +79,7 @@ export const keymap: readonly { keys: string; command: CommandId }[] = [
   { keys: "g s", command: "goSnoozed" },
   { keys: "g r", command: "goResolved" },
   { keys: "g m", command: "goMentions" },
+  { keys: "g f", command: "goFollowed" },
   { keys: "g c", command: "goAdmin" },
   { keys: "g k", command: "goCustomers" },
   { keys: "Mod+K", command: "palette" },

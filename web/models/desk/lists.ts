@@ -5,7 +5,17 @@
 import { isAsked } from "./views.ts";
 import type { Conversation, Counts, Priority, SavedView, ViewFilter } from "./types.ts";
 
-export type StandingView = "mine" | "unassigned" | "all" | "at_risk" | "pending" | "snoozed" | "resolved" | "mentions" | "spam";
+export type StandingView =
+  | "mine"
+  | "unassigned"
+  | "all"
+  | "at_risk"
+  | "pending"
+  | "snoozed"
+  | "resolved"
+  | "mentions"
+  | "followed"
+  | "spam";
 export type View =
   | { kind: StandingView }
   | { kind: "inbox"; inbox: string }
@@ -22,6 +32,7 @@ export const standing: readonly StandingView[] = [
   "snoozed",
   "resolved",
   "mentions",
+  "followed",
   "spam",
 ];
 
@@ -100,6 +111,8 @@ export function belongs(v: View, c: Conversation, me: string, saved?: SavedView,
       return c.spam;
     case "mentions":
       return c.mentioned || undefined;
+    case "followed":
+      return c.followers.includes(me);
     case "search":
       return undefined;
   }
@@ -175,5 +188,7 @@ export function step(rows: readonly { id: string }[], from: string | undefined, 
 }
 
 export function countOf(v: View, counts: Counts | undefined): number | undefined {
-  return v.kind === "inbox" || v.kind === "team" || v.kind === "search" || v.kind === "saved" ? undefined : counts?.[v.kind];
+  return v.kind === "inbox" || v.kind === "team" || v.kind === "search" || v.kind === "saved" || v.kind === "followed"
+    ? undefined
+    : counts?.[v.kind];
 }

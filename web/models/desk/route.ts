@@ -11,6 +11,8 @@ export type AdminPage =
   | "sla"
   | "roles"
   | "canned"
+  | "macros"
+  | "rules"
   | "tags"
   | "attributes"
   | "tokens"
@@ -25,6 +27,8 @@ export const adminPages: readonly AdminPage[] = [
   "sla",
   "roles",
   "canned",
+  "macros",
+  "rules",
   "tags",
   "attributes",
   "tokens",

@@ -59,14 +59,22 @@ export class Selection {
   }
 
   /** Does it to all of them. What was refused stays picked, and why is told. */
-  async change(deeds: Deeds): Promise<void> {
-    const meant = this.picked.peek();
+  change(deeds: Deeds): Promise<void> {
+    return this.carryOut(this.picked.peek(), (ids) => this.desk.api.bulk(ids, deeds), (n) => w.peek().changed(n));
+  }
+
+  /** The same for any conversations and whatever the server can do to many. */
+  async carryOut(
+    meant: readonly Conversation[],
+    ask: (ids: readonly string[]) => Promise<BulkResult>,
+    say: (done: number) => string,
+  ): Promise<void> {
     if (meant.length === 0 || this.working.peek()) return;
     this.working.set(true);
     const undo: string[] = [], results: BulkResult["results"] = [];
     await this.desk.attempt(async () => {
       for (let i = 0; i < meant.length; i += mostAtOnce) {
-        const answer = await this.desk.api.bulk(meant.slice(i, i + mostAtOnce).map((c) => c.id), deeds);
+        const answer = await ask(meant.slice(i, i + mostAtOnce).map((c) => c.id));
         if (answer.undo !== undefined) undo.push(answer.undo);
         results.push(...answer.results);
         this.#take(answer);
@@ -80,7 +88,11 @@ export class Selection {
       this.#ids.set(left);
     });
     if (done.length > 0) {
-      this.desk.tell(w.peek().changed(done.length), false, { text: w.peek().undo, run: () => void this.#undo(undo) });
+      this.desk.tell(
+        say(done.length),
+        false,
+        undo.length > 0 ? { text: w.peek().undo, run: () => void this.#undo(undo) } : undefined,
+      );
     }
     this.#tellFailures(results, meant);
   }

@@ -210,6 +210,7 @@ export interface Conversation {
   /** The conversation that goes on instead of this one. */
   merged_into: string | null;
   skills: string[];
+  followers: string[];
   /** What is promised and due first; null when nothing is. */
   sla: SLA | null;
   /** What the customer said of it last. */

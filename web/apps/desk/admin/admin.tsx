@@ -1,6 +1,7 @@
 /** Administration: a page for each thing, its list, and the form of one. */
 import { at } from "../../../models/desk/admin-strings.ts";
 import { ct } from "../../../models/desk/customers-strings.ts";
+import { m } from "../../../models/desk/automation-strings.ts";
 import { gt } from "../../../models/desk/governing-strings.ts";
 import { type AdminPage, adminPages, formatRoute } from "../../../models/desk/route.ts";
 import { rt } from "../../../models/desk/routing-strings.ts";
@@ -17,6 +18,8 @@ import { BrandForm } from "./brands.tsx";
 import { CannedForm } from "./canned.tsx";
 import { HoursForm, openText } from "./hours.tsx";
 import { InboxForm } from "./inboxes.tsx";
+import { MacroForm } from "./macros.tsx";
+import { RuleForm } from "./rules.tsx";
 import { RoleForm } from "./roles.tsx";
 import { WebhookForm } from "./webhooks.tsx";
 import { TokensPage } from "./tokens.tsx";
@@ -33,6 +36,8 @@ const needs: Record<AdminPage, string> = {
   hours: "settings.manage",
   sla: "settings.manage",
   canned: "canned.use",
+  macros: "conversations.write",
+  rules: "rules.manage",
   tags: "tags.manage",
   attributes: "settings.manage",
   tokens: "tokens.manage",
@@ -48,6 +53,8 @@ const pageIcons: Record<AdminPage, string> = {
   hours: icons.clock,
   sla: icons.alert,
   canned: icons.bolt,
+  macros: icons.wand,
+  rules: icons.refresh,
   tags: icons.tag,
   attributes: icons.edit,
   tokens: icons.pin,
@@ -76,6 +83,7 @@ export function AdminPane() {
   let sections: HTMLElement | undefined;
   void desk.attempt(() => desk.loadRoles());
   if (desk.permissions.peek().has("webhooks.manage")) void desk.attempt(() => desk.loadWebhooks());
+  if (desk.permissions.peek().has("rules.manage")) void desk.attempt(() => desk.rules.load());
   effect(() => {
     const r = route(), p = page();
     if (r.at === "admin" && p && r.page !== p) queueMicrotask(() => go({ at: "admin", page: p, item: undefined }, true));
@@ -129,6 +137,7 @@ export function AdminPane() {
 }
 
 function pageName(page: AdminPage): string {
+  if (page === "macros" || page === "rules") return m()[page];
   if (page === "teams" || page === "hours" || page === "sla") return rt()[page];
   if (page === "attributes") return ct().attributesAdmin;
   return page === "tokens" || page === "audit" || page === "webhooks" ? gt()[page] : at()[page];
@@ -189,6 +198,20 @@ function entriesOf(page: AdminPage): Entry[] {
         sub: ct().kindName(a.kind),
         mark: <Icon d={icons.edit} />,
       }));
+    case "macros":
+      return desk.macros.all().map((one) => ({
+        id: one.id,
+        name: one.name,
+        sub: desk.macros.summary(one),
+        mark: <Icon d={one.scope === "personal" ? icons.user : icons.users} />,
+      }));
+    case "rules":
+      return desk.rules.all().map((r, i) => ({
+        id: r.id,
+        name: `${i + 1}. ${r.name}`,
+        sub: r.active ? m().eventName(r.event) : m().off,
+        mark: <Icon d={r.active ? icons.refresh : icons.close} />,
+      }));
     case "webhooks":
       return desk.webhooks().map((h) => ({
         id: h.id,
@@ -217,6 +240,8 @@ const newNames: Record<MasterPage, () => string> = {
   sla: () => rt().newSLA,
   canned: () => at().newCanned,
   attributes: () => ct().newAttribute,
+  macros: () => m().newMacro,
+  rules: () => m().newRule,
   webhooks: () => gt().newWebhook,
 };
 
@@ -233,6 +258,8 @@ function Master({ page, item }: { page: MasterPage; item: () => string | undefin
     if (page === "teams") return <TeamForm id={id} />;
     if (page === "roles") return <RoleForm id={id} />;
     if (page === "attributes") return <AttributeForm id={id} />;
+    if (page === "macros") return <MacroForm id={id} />;
+    if (page === "rules") return <RuleForm id={id} />;
     if (page === "webhooks") return <WebhookForm id={id} />;
     return <CannedForm id={id} />;
   };
