@@ -1,6 +1,6 @@
 #!/bin/bash
 # Starts and stops a PostgreSQL of its own for tests: postgres-throwaway.sh start DIR | stop DIR
-# `start` makes a new cluster in DIR (fsync on, 127.0.0.1 only, a free port) and prints its URL; `stop` ends it and
+# `start` makes a new cluster in DIR (127.0.0.1 only, a free port; fsync on, unless COMPTOIR_POSTGRES_FSYNC=off) and prints its URL; `stop` ends it and
 # removes DIR.
 set -euo pipefail
 
@@ -44,7 +44,7 @@ start)
     for attempt in 1 2 3 4 5; do
         port=$(free_port)
         if as_owner "$bin/pg_ctl" -D "$data" -l "$data/server.log" -w -t 60 \
-            -o "-c listen_addresses=127.0.0.1 -p $port -k '$data' -c fsync=on -c synchronous_commit=on -c max_connections=500 -c shared_buffers=32MB" \
+            -o "-c listen_addresses=127.0.0.1 -p $port -k '$data' -c fsync=${COMPTOIR_POSTGRES_FSYNC:-on} -c synchronous_commit=on -c max_connections=500 -c shared_buffers=32MB" \
             start >"$dir/start.log" 2>&1; then
             if as_owner "$bin/createdb" -h 127.0.0.1 -p "$port" -U comptoir comptoir; then
                 echo "postgresql://comptoir@127.0.0.1:$port/comptoir"
