@@ -531,7 +531,7 @@ function Findings({ all }: { all: readonly Finding[] }) {
           <Icon d={f.holds ? icons.check : icons.close} label={() => (f.holds ? m().fits : m().fitsNot)} />
           <span>
             {() =>
-              `${m().fieldName(f.field)}${f.key ? ` “${f.key}”` : ""} ${m().opName(f.op, isPair(f.field))} ${
+              `${m().fieldName(f.field)}${f.key ? " " + m().keyName(f.key) : ""} ${m().opName(f.op, isPair(f.field))} ${
                 f.values.map((v) => named(f, v)).join(", ")
               }`}
             <span class="sub">{() => (f.actual.length === 0 ? m().wasEmpty : m().was(f.actual.map((v) => named(f, v)).join(", ")))}</span>
