@@ -109,7 +109,7 @@ enum Conversations {
         if it.joinedAgent == agent { it.joinedAgent = nil }
         for room in try ConversationMerge.rooms(unit.tx, it) { try leave(unit, room, agent) }
     }
-    private static func leave(_ unit: Unit, _ room: RoomID, _ agent: String) throws {
+    static func leave(_ unit: Unit, _ room: RoomID, _ agent: String) throws {
         let user = UserID(trusted: agent)
         guard let membership = try unit.c.ports.timelines.membership(unit.tx, room: room, user: user), membership == "join" || membership == "invite" else { return }
         do {

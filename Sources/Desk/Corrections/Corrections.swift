@@ -18,29 +18,32 @@ enum Corrections {
                 let it = try call.reader(unit).visible(id), item = try own(unit.tx, event, of: it, by: call.me)
                 guard item.content["type"] == "text" else { throw DeskError.invalid("body", en: "Only texts can be corrected.", fr: "Seuls les textes se corrigent.") }
                 guard item.body != text else { return try call.reader(unit).item(item) }
-                let user = UserID(trusted: call.me.id)
-                let wasThere = try unit.c.ports.timelines.membership(unit.tx, room: it.room, user: user) == "join"
-                try Conversations.ensureMember(unit, it.room, call.me.id)
-                _ = try unit.c.ports.rooms.append(unit.c, unit.tx, NewEvent(room: it.room, sender: user, type: "m.room.message", content: [
+                let user = UserID(trusted: call.me.id), room = try room(unit.tx, of: item)
+                let wasThere = try unit.c.ports.timelines.membership(unit.tx, room: room, user: user) == "join"
+                try Conversations.ensureMember(unit, room, call.me.id)
+                _ = try unit.c.ports.rooms.append(unit.c, unit.tx, NewEvent(room: room, sender: user, type: "m.room.message", content: [
                     "msgtype": "m.text", "body": .string("* " + text), "m.new_content": ["msgtype": "m.text", "body": .string(text)],
                     "m.relates_to": ["rel_type": "m.replace", "event_id": .string(event)]], timestamp: unit.eventTime))
-                if !wasThere {
-                    var left = it
-                    try Conversations.leave(unit, &left, call.me.id)
-                }
+                if !wasThere { try Conversations.leave(unit, room, call.me.id) }
                 return try call.reader(unit).item(try Items.load(unit.tx, item.id) ?? item)
             })
         },
         DeskRoute(.delete, "/conversations/{id}/messages/{event}", .conversationsWrite, limit: .message) { call in
             let id = try call.param("id"), event = try call.param("event")
             try await call.write { unit in
-                let it = try call.reader(unit).visible(id)
-                _ = try own(unit.tx, event, of: it, by: call.me)
-                _ = try unit.c.ports.rooms.redact(unit.c, unit.tx, room: it.room, event: EventID(trusted: event), by: Desk.bot(unit.c), reason: nil)
+                let it = try call.reader(unit).visible(id), item = try own(unit.tx, event, of: it, by: call.me)
+                _ = try unit.c.ports.rooms.redact(unit.c, unit.tx, room: try room(unit.tx, of: item), event: EventID(trusted: event), by: Desk.bot(unit.c), reason: nil)
             }
             return .noContent
         },
     ]
+
+    /// Where it was written: after a merge a conversation is talked in several rooms.
+    private static func room(_ tx: ReadTx, of item: Item) throws -> RoomID {
+        let room = try tx.first("SELECT c.room_id FROM desk_item i JOIN desk_conversation c ON c.id = COALESCE(i.origin, i.conversation_id) WHERE i.id = ?", item.id) { RoomID(trusted: $0.text(0)) }
+        guard let room else { throw DeskError.notFound }
+        return room
+    }
 
     private static func own(_ tx: ReadTx, _ event: String, of it: Conversation, by me: Agent) throws -> Item {
         guard let item = try Items.load(tx, event: event), item.conversationID == it.id, item.kind == .message else { throw DeskError.notFound }

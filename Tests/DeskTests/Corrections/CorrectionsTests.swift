@@ -44,4 +44,20 @@ import Testing
         #expect(await shop.call(.delete, path(a, said), as: anna).status == 409)
         #expect(await shop.call(.patch, path(a, said), as: anna, ["body": "x"]).status == 409)
     }
+    /// What was said in the room of a conversation that was merged into another is corrected and deleted there.
+    @Test func inTheRoomInWhichItWasSaid() async throws {
+        let t = try await ConversationMergeTests.two(), (shop, anna) = (t.shop, t.anna)
+        let fixed = try await shop.say("Bonjuor", in: t.first, as: anna), deleted = try await shop.say("secret", in: t.second, as: anna)
+        try await shop.call(.post, "/conversations/\(t.first)/merge", as: anna, ["into": .string(t.second)]).expect(200)
+        try await shop.call(.patch, path(t.second, fixed), as: anna, ["body": "Bonjour"]).expect(200)
+        try await shop.call(.delete, path(t.second, deleted), as: anna).expect(204)
+        func events(_ room: String, _ user: TestUser) async throws -> [JSON] {
+            try await shop.app.call(.get, "/_matrix/client/v3/rooms/\(Percent.encode(room))/messages?dir=f&limit=500", as: user).expect(200)["chunk"]?.arrayValue ?? []
+        }
+        #expect(try await events(t.rooms.0, t.one.user).contains { $0["content"]?["m.new_content"]?["body"] == "Bonjour" })
+        #expect(try await !shop.roomBodies(t.rooms.1, as: t.two.user).contains("secret"))
+        #expect(try await !events(t.rooms.1, t.two.user).contains { $0["content"]?["m.new_content"] != nil })
+        let now = try await shop.timeline(t.second)
+        #expect(now.contains { $0.string("message.body") == "Bonjour" && $0.at("message.edited") == true } && now.contains { $0.string("id") == deleted.string("id") && $0.at("message.redacted") == true })
+    }
 }
