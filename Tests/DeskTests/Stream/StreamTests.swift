@@ -1,6 +1,7 @@
 import MatrixCore
 import ServerKit
 import Store
+import Synchronization
 import TestKit
 import Testing
 @testable import Desk
@@ -86,16 +87,21 @@ extension Shop {
         #expect(!seen.contains { $0.name == "conversation.updated" || $0.name == "system.created" })
     }
 
+    private final class Cuts: Sendable { let count = Atomic<Int>(0) }
+
     /// The client's connection is cut 50 times, at any byte, while customers and agents write. In the end it has everything once.
     @Test func cutFiftyTimesItLosesNothingAndDoublesNothing() async throws {
         let shop = try await Shop(), anna = try await shop.agent("anna", capacity: 50)
         let (visitor, first, room) = try await shop.customer("premier")
         let start = try await shop.call(.get, "/me", as: anna).expect(200).int("position") ?? 0
 
+        let cut = Cuts()
         async let writing: Void = {
             var random = SplitMix64(seed: 5)
             var other: (visitor: Shop.Visitor, conversation: String, room: String)?
-            for number in 0..<120 {
+            var number = 0
+            // Until the last cut: on a quick database all would be said before, and each further cut would wait for a ping.
+            while number < 120 || cut.count.load(ordering: .relaxed) < 50 {
                 switch random.below(6) {
                 case 0: try await shop.say("réponse \(number)", in: first, as: anna)
                 case 1: try await shop.call(.post, "/conversations/\(first)/notes", as: anna, ["key": .string("n\(number)"), "body": .string("note \(number)")]).expect(201)
@@ -104,7 +110,8 @@ extension Shop {
                 case 3: try await shop.send("autre \(number)", room: other?.room ?? "", as: other?.visitor.user ?? anna)
                 default: try await shop.send("message \(number)", room: room, as: visitor.user, txn: "m\(number)")
                 }
-                if number % 3 == 0 { try await Task.sleep(for: .milliseconds(1)) }
+                if number >= 120 { try await Task.sleep(for: .milliseconds(50)) } else if number % 3 == 0 { try await Task.sleep(for: .milliseconds(1)) }
+                number += 1
             }
             try await shop.send("FIN", room: room, as: visitor.user)
         }()
@@ -122,6 +129,7 @@ extension Shop {
             }
             if cuts < 50 { bytes = Array(bytes.prefix(random.below(bytes.count + 1))) }
             cuts += 1
+            cut.count.store(cuts, ordering: .relaxed)
             for event in StreamEvent.parse(bytes) {
                 #expect(event.name != "reset")
                 guard let id = event.id else { continue }
