@@ -78,7 +78,7 @@ def caddy(server: Server, tls: bool = False) -> Proxy:
     site = f"{NAME}:{port} {{\n\ttls internal" if tls else f"http://127.0.0.1:{port} {{"
     text = (ROOT / "deploy/Caddyfile").read_text().replace(f"{NAME} {{", site).replace("127.0.0.1:8008", f"127.0.0.1:{server.port}")
     file, authority = server.directory / "Caddyfile", server.directory / "authority"
-    file.write_text(text.replace("grace_period 10s", f"grace_period 2s\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n\tstorage file_system {authority}"))
+    file.write_text(text.replace("grace_period 10s", f"grace_period 2s\n\tdefault_bind 127.0.0.1\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n\tstorage file_system {authority}"))
     return Proxy([tool("caddy"), "run", "--config", str(file), "--adapter", "caddyfile"], port, server.directory / "caddy.log",
                  authority / "pki/authorities/local/root.crt" if tls else None)
 
