@@ -19,6 +19,10 @@ export class ListModel {
   #ids: Signal<readonly string[]> = signal<readonly string[]>([]);
   #cursor: string | undefined;
   #stale = true;
+  /** How often it was outdated. */
+  #version = 0;
+  /** It was asked for anew while something was on its way. */
+  #again = false;
   #running: Promise<void> | undefined;
 
   constructor(private desk: DeskModel, readonly view: View) {
@@ -33,12 +37,22 @@ export class ListModel {
   /** The first page, unless it is there. */
   load(): Promise<void> {
     if (!this.#stale || (this.view.kind === "search" && this.view.q.trim() === "")) return Promise.resolve();
-    return this.#running ??= this.#page(undefined).finally(() => this.#running = undefined);
+    // What is on its way was asked for before it was outdated.
+    if (this.#running) this.#again = true;
+    return this.#running ??= this.#run(undefined);
+  }
+
+  #run(cursor: string | undefined): Promise<void> {
+    return this.#page(cursor).finally(() => this.#running = undefined).then(() => {
+      if (!this.#again) return;
+      this.#again = false;
+      return this.load();
+    });
   }
 
   more(): Promise<void> {
     if (this.#running || this.complete.peek() || !this.loaded.peek() || this.trouble.peek()) return Promise.resolve();
-    return this.#running = this.#page(this.#cursor).finally(() => this.#running = undefined);
+    return this.#running = this.#run(this.#cursor);
   }
 
   async again(): Promise<void> {
@@ -48,11 +62,13 @@ export class ListModel {
 
   outdate(): void {
     this.#stale = true;
+    this.#version++;
   }
 
   async #page(cursor: string | undefined): Promise<void> {
     this.loading.set(true);
     this.trouble.set(undefined);
+    const version = this.#version;
     try {
       const view = this.view, limit = cursor ? 100 : 50;
       const page = view.kind === "search"
@@ -62,7 +78,7 @@ export class ListModel {
         : await this.desk.api.conversations({ ...viewQuery(view), cursor, limit });
       this.desk.put(...page.items);
       const ids = page.items.map((c) => c.id);
-      if (cursor === undefined) this.#stale = false;
+      if (cursor === undefined && version === this.#version) this.#stale = false;
       this.#ids.update((now) => [...new Set(cursor === undefined ? ids : [...now, ...ids])]);
       this.#cursor = page.next_cursor ?? undefined;
       this.complete.set(page.next_cursor === null);
