@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import re
 import uuid
 
@@ -16,6 +17,12 @@ from server import Person, Server, run
 PASSWORD = "correct horse"
 DESK = "/_comptoir/desk/v1"
 WIDGET = "/_comptoir/widget/v1"
+# How pages are looked at: two of the four pairs of language and scheme see everything; all four with COMPTOIR_ALL_LOOKS.
+LOOKS = [("fr", False), ("en", True)]
+if os.environ.get("COMPTOIR_ALL_LOOKS"):
+    LOOKS += [("en", False), ("fr", True)]
+WIDE = {"desktop": {"width": 1440, "height": 900}, "tablet": {"width": 820, "height": 1180}}
+SIZES = WIDE | {"phone": {"width": 390, "height": 844}}
 
 
 def picture(size: tuple[int, int] = (640, 480), colour: str = "#c05a2a") -> bytes:
@@ -174,3 +181,17 @@ class Console:
 
     def toast(self, text: str):
         return self.page.locator(".toast", has_text=text)
+
+
+def console(people, shop, name: str = "anna", lang: str = "fr", **options) -> Console:
+    """A console in a browser of its own, with `name` signed in."""
+    return Console(people.page(locale="fr-FR" if lang == "fr" else "en-GB", **options), shop, lang).sign_in(name)
+
+
+def queue(shop: Shop, *names: str) -> dict[str, Visitor]:
+    """Customers of these names, each of whom has written."""
+    made = {}
+    for name in names:
+        made[name] = shop.visitor(name, f"{name.split()[0].lower()}@example.org")
+        made[name].write(f"Bonjour de {name}")
+    return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -15,38 +14,16 @@ from playwright.sync_api import expect
 
 import postgres
 from browser import accessible, shot
-from desk import Console, Shop
+from desk import LOOKS, WIDE, Console, Shop, console, queue
 from shop import Agent as Clerk
 from shop import Shop as Counter
+from shop import until
 
-LOOKS = [("fr", False), ("en", True)]
-if os.environ.get("COMPTOIR_ALL_LOOKS"):
-    LOOKS += [("en", False), ("fr", True)]
-SIZES = {"desktop": (1440, 900), "tablet": (820, 1180)}
 
 
 @pytest.fixture
 def shop(server):
     return Shop(server)
-
-
-def console(people, shop, name="anna", lang="fr", **options) -> Console:
-    return Console(people.page(locale="fr-FR" if lang == "fr" else "en-GB", **options), shop, lang).sign_in(name)
-
-
-def queue(shop, *names: str) -> dict:
-    made = {}
-    for name in names:
-        made[name] = shop.visitor(name, f"{name.split()[0].lower()}@example.org")
-        made[name].write(f"Bonjour de {name}")
-    return made
-
-
-def wait_for(check, seconds: float = 20):
-    deadline = time.monotonic() + seconds
-    while not check() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert check()
 
 
 def test_a_macro_is_made_and_run_by_keyboard_palette_and_for_many(shop, people):
@@ -114,7 +91,7 @@ def test_a_macro_is_made_and_run_by_keyboard_palette_and_for_many(shop, people):
     states = [shop.anna.desk("GET", f"/conversations/{made[name].conversation}") for name in ("Nora Petit", "Léa Roux")]
     assert all(it["priority"] == "urgent" and it["assignee"]["name"] == "Karim" for it in states)
     karim.toast("Urgent et à moi : 2 conversations.").last.get_by_role("button", name="Annuler").click()
-    wait_for(lambda: all(shop.anna.desk("GET", f"/conversations/{made[name].conversation}")["assignee"] is None for name in ("Nora Petit", "Léa Roux")))
+    until(lambda: all(shop.anna.desk("GET", f"/conversations/{made[name].conversation}")["assignee"] is None for name in ("Nora Petit", "Léa Roux")), "the two are nobody’s again", 20)
     # one that everybody has he may look at, not change
     page.goto(f"{shop.server.base}/desk#/admin/macros")
     page.locator(".items a", has_text="Retour accepté").click()
@@ -168,10 +145,10 @@ def test_a_rule_is_tried_out_made_and_explains_itself(shop, people):
     expect(form.get_by_role("heading", name="Remboursements")).to_be_visible()
     # a customer writes: it acts, and says so where one looks
     made["Julie Martin"].write("Un avoir me suffit")
-    wait_for(lambda: "Merci Julie, nous regardons." in made["Julie Martin"].texts())
+    until(lambda: "Merci Julie, nous regardons." in made["Julie Martin"].texts(), "the answer of the rule", 20)
     made["Paul Durand"].write("Et bonne journée")
     log = form.get_by_role("region", name="Pourquoi elle a agi ou non")
-    wait_for(lambda: len(shop.anna.desk("GET", "/rules/log")["items"]) == 2)
+    until(lambda: len(shop.anna.desk("GET", "/rules/log")["items"]) == 2, "two entries of the log", 20)
     log.get_by_role("button").first.click()
     expect(log.locator(".rows > li")).to_have_count(2)
     expect(log.locator("[data-outcome=not]")).to_contain_text("Ne correspondait pas")
@@ -237,7 +214,7 @@ def test_outside_of_hours_each_customer_is_answered_once_over_a_kill(counter):
         return [event["content"].get("body", "") for event in chunk if event["type"] == "m.room.message"]
 
     for (person, lang), room in zip(people, rooms):
-        wait_for(lambda: wanted[lang] in texts(person, room), 40)
+        until(lambda: wanted[lang] in texts(person, room), "the automatic answer", 40)
     time.sleep(1)
     for (person, lang), room in zip(people, rooms):
         assert texts(person, room) == ["Bonjour", wanted[lang]]
@@ -264,7 +241,7 @@ def test_the_looks_of_macros_and_rules(shop, people, lang, dark):
     shop.anna.desk("POST", "/rules", {"name": "Sans suite" if fr else "Gone quiet", "event": "conversation.idle", "minutes": 4320, "deeds": {"status": "resolved"}, "active": False})
     made["Paul Durand"].write("Un remboursement, please refund")
     made["Nora Petit"].write("Merci")
-    wait_for(lambda: len(shop.anna.desk("GET", "/rules/log")["items"]) == 2)
+    until(lambda: len(shop.anna.desk("GET", "/rules/log")["items"]) == 2, "two entries of the log", 20)
     mark = f"{lang}-{'dark' if dark else 'light'}"
     settings = {"locale": "fr-FR" if fr else "en-GB", "dark": dark, "reduced_motion": "reduce"}
 
@@ -293,8 +270,8 @@ def test_the_looks_of_macros_and_rules(shop, people, lang, dark):
         accessible(page)
         shot(page, f"automation-{mark}-{size}-run")
 
-    for size, (width, height) in SIZES.items():
-        look(people.page(**settings, viewport={"width": width, "height": height}), size)
+    for size, viewport in WIDE.items():
+        look(people.page(**settings, viewport=viewport), size)
     look(people.page(device="phone", **settings), "phone")
 
 
@@ -340,7 +317,7 @@ def test_what_one_is_told_of_is_ones_own_on_every_device(shop, people):
     expect(dialog.get_by_label("De", exact=True)).to_have_value("22:00")
     dialog.get_by_label("De", exact=True).fill("21:30")
     expect(desk.page.get_by_role("dialog").get_by_role("switch", name="Heures calmes")).to_be_checked()
-    wait_for(lambda: shop.anna.desk("GET", "/me/notifications")["quiet"]["from"] == "21:30")
+    until(lambda: shop.anna.desk("GET", "/me/notifications")["quiet"]["from"] == "21:30", "quiet hours", 20)
     settings = shop.anna.desk("GET", "/me/notifications")
     assert settings["quiet"]["on"] is True and settings["events"]["followed"] == ["sound", "desktop"]
     accessible(desk.page)
@@ -370,8 +347,8 @@ def test_the_looks_of_following_and_notices(shop, people, lang, dark):
         accessible(page)
         shot(page, f"automation-{mark}-{size}-alerts")
 
-    for size, (width, height) in SIZES.items():
-        look(people.page(**settings, viewport={"width": width, "height": height}), size)
+    for size, viewport in WIDE.items():
+        look(people.page(**settings, viewport=viewport), size)
     look(people.page(device="phone", **settings), "phone")
 
 
@@ -390,7 +367,7 @@ def test_a_message_is_quoted_corrected_and_deleted(shop, people):
     press("Enter")
     expect(page.locator(".msg.ours .quoted")).to_contain_text("Bonjour de Julie Martin")
     expect(page.locator(".relation")).to_have_count(0)
-    wait_for(lambda: julie.texts()[-1] == "Bonjuor Julie")
+    until(lambda: julie.texts()[-1] == "Bonjuor Julie", "the message", 20)
     last = [event for event in julie.events() if event["type"] == "m.room.message"][-1]
     assert last["content"]["m.relates_to"]["m.in_reply_to"]["event_id"].startswith("$")
     # corrected by keyboard; given up, the field is as it was
@@ -408,12 +385,12 @@ def test_a_message_is_quoted_corrected_and_deleted(shop, people):
     expect(desk.bubble("Bonjour Julie")).to_be_visible()
     expect(page.locator(".msg.ours")).to_have_count(1)
     expect(page.locator(".msg.ours .meta")).to_contain_text("modifié")
-    wait_for(lambda: any(event["content"].get("m.new_content", {}).get("body") == "Bonjour Julie" for event in julie.events()))
+    until(lambda: any(event["content"].get("m.new_content", {}).get("body") == "Bonjour Julie" for event in julie.events()), "the correction", 20)
     # deleted, for the customer too
     page.locator(".msg.ours").hover()
     page.locator(".msg.ours").get_by_role("button", name="Actions sur ce message").click()
     page.get_by_role("menuitem", name="Supprimer").click()
     page.get_by_role("dialog", name="Supprimer").get_by_role("button", name="Supprimer").click()
     expect(page.locator(".msg.ours .bubble.quiet")).to_be_visible()
-    wait_for(lambda: not any("Bonjuor" in str(event["content"]) for event in julie.events()))
+    until(lambda: not any("Bonjuor" in str(event["content"]) for event in julie.events()), "the deletion", 20)
     expect(page.locator(".msg.ours").get_by_role("button", name="Actions sur ce message")).to_have_count(0)

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import functools
 import re
 
 import pytest
 from playwright.sync_api import expect
 
 from browser import accessible, shot
-from desk import Console, Shop
+from desk import LOOKS, SIZES, Console, Shop
+from desk import console as console_of
 
-LOOKS = [("fr", False), ("en", True)]
-if os.environ.get("COMPTOIR_ALL_LOOKS"):
-    LOOKS += [("en", False), ("fr", True)]
-SIZES = {"desktop": (1440, 900), "tablet": (820, 1180), "phone": (390, 844)}
+console = functools.partial(console_of, viewport=SIZES["desktop"])
 
 
 @pytest.fixture
 def shop(server):
     return Shop(server)
-
-
-def console(people, shop, name="anna", lang="fr", **options) -> Console:
-    return Console(people.page(locale="fr-FR" if lang == "fr" else "en-GB", viewport={"width": 1440, "height": 900}, **options), shop, lang).sign_in(name)
 
 
 def attributes(shop, lang: str = "fr") -> None:
@@ -344,14 +338,14 @@ def test_the_looks_of_customers(shop, people, lang, dark):
     settings = {"locale": "fr-FR" if lang == "fr" else "en-GB", "dark": dark, "reduced_motion": "reduce"}
     julie = made["Julie Martin"].contact["id"]
     company = shop.anna.desk("GET", f"/contacts/{julie}")["company_id"]
-    for size, (width, height) in SIZES.items():
-        page = people.page(**settings, viewport={"width": width, "height": height})
+    for size, viewport in SIZES.items():
+        page = people.page(**settings, viewport=viewport)
         Console(page, shop, lang).sign_in()
         for name, hash, ready in (("list", "#/customers", ".customers .items .name"), ("profile", f"#/customers/{julie}", ".profile .event"), ("company", f"#/companies/{company}", ".profile.company .links a"),
                                   ("attributes", "#/admin/attributes/tier", ".edit textarea"), ("panel", f"#/all/{made['Julie Martin'].conversation}", ".timeline[aria-busy=false]")):
             page.goto(f"{shop.server.base}/desk{hash}")
             expect(page.locator(ready).first).to_be_attached()
-            page.mouse.move(width / 2, 2)
+            page.mouse.move(viewport["width"] / 2, 2)
             accessible(page)
             shot(page, f"customers-{mark}-{size}-{name}")
         page.goto(f"{shop.server.base}/desk#/customers")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import accessible, shot
-from desk import Agent, Console, Shop, picture
+from desk import Agent, Console, Shop, console, picture
 from shop import until
 from test_webhooks import Receiver
 
@@ -20,10 +20,6 @@ LIVE = 1000  # ms within which an agent sees what a customer does
 @pytest.fixture
 def shop(server):
     return Shop(server)
-
-
-def console(people, shop, name="anna", lang="fr", **options) -> Console:
-    return Console(people.page(locale="fr-FR" if lang == "fr" else "en-GB", **options), shop, lang).sign_in(name)
 
 
 def test_signing_in_and_out(shop, people):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from urllib.parse import quote
@@ -11,29 +10,13 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import accessible, shot
-from desk import Console, Shop
+from desk import LOOKS, WIDE, Console, Shop, console, queue
 
-LOOKS = [("fr", False), ("en", True)]
-if os.environ.get("COMPTOIR_ALL_LOOKS"):
-    LOOKS += [("en", False), ("fr", True)]
-SIZES = {"desktop": (1440, 900), "tablet": (820, 1180)}
 
 
 @pytest.fixture
 def shop(server):
     return Shop(server)
-
-
-def console(people, shop, name="anna", lang="fr", **options) -> Console:
-    return Console(people.page(locale="fr-FR" if lang == "fr" else "en-GB", **options), shop, lang).sign_in(name)
-
-
-def queue(shop, *names: str) -> dict:
-    made = {}
-    for name in names:
-        made[name] = shop.visitor(name, f"{name.split()[0].lower()}@example.org")
-        made[name].write(f"Bonjour de {name}")
-    return made
 
 
 def test_a_view_of_ones_own(shop, people):
@@ -185,14 +168,14 @@ def test_the_looks_of_views_and_selections(shop, people, lang, dark):
     shop.anna.desk("POST", "/views", {"name": "Livraison en retard, français" if lang == "fr" else "Late deliveries, in French", "filter": {"tags": ["livraison"]}})
     mark = f"{lang}-{'dark' if dark else 'light'}"
     settings = {"locale": "fr-FR" if lang == "fr" else "en-GB", "dark": dark, "reduced_motion": "reduce"}
-    for size, (width, height) in SIZES.items():
-        page = people.page(**settings, viewport={"width": width, "height": height})
+    for size, viewport in WIDE.items():
+        page = people.page(**settings, viewport=viewport)
         desk = Console(page, shop, lang).sign_in()
         desk.view("unassigned")
         for name in ("Julie Martin", "Nora Petit"):
             desk.row(name).locator(".pick").click()
         expect(page.locator(".bulk")).to_be_visible()
-        page.mouse.move(width / 2, height / 2)
+        page.mouse.move(viewport["width"] / 2, viewport["height"] / 2)
         accessible(page)
         shot(page, f"work-{mark}-{size}-bulk")
         page.goto(f"{shop.server.base}/desk#/view/{view['id']}")
@@ -269,8 +252,8 @@ def test_the_looks_of_search(shop, people, lang, dark):
     shop.anna.desk("POST", f"/conversations/{made['Paul Durand'].conversation}/take", {})
     mark = f"{lang}-{'dark' if dark else 'light'}"
     settings = {"locale": "fr-FR" if lang == "fr" else "en-GB", "dark": dark, "reduced_motion": "reduce"}
-    for size, (width, height) in SIZES.items():
-        page = people.page(**settings, viewport={"width": width, "height": height})
+    for size, viewport in WIDE.items():
+        page = people.page(**settings, viewport=viewport)
         Console(page, shop, lang).sign_in(at="#/search/lampe")
         expect(page.locator(".result mark").first).to_be_visible()
         accessible(page)

@@ -10,12 +10,11 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import accessible, shot
-from desk import Console
+from desk import SIZES, Console
 from server import free_port
 from shop import Chat, Shop, until
 from test_identity import Mailbox, certificate, mail_server, mail_settings  # noqa: F401
 
-SIZES = {"desktop": {"width": 1440, "height": 900}, "tablet": {"width": 820, "height": 1180}, "phone": {"width": 390, "height": 844}}
 
 
 @pytest.fixture

@@ -9,18 +9,13 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import accessible, shot
-from desk import Console, Shop
+from desk import SIZES, Console, Shop, console
 
-SIZES = {"desktop": {"width": 1440, "height": 900}, "tablet": {"width": 820, "height": 1180}, "phone": {"width": 390, "height": 844}}
 
 
 @pytest.fixture
 def shop(server):
     return Shop(server, colleagues=("karim", "lea"), assignment="automatic")
-
-
-def console(people, shop, name="anna", **options):
-    return Console(people.page(locale="fr-FR", **options), shop).sign_in(name)
 
 
 def look(people, shop, path: str, name: str, ready: str, prepare=None) -> None:
