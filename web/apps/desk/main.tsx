@@ -73,14 +73,15 @@ function Sheet() {
   return dialog;
 }
 
-function Admin() {
-  const part = signal<typeof import("./admin/admin.tsx") | undefined>(undefined);
-  import("./admin/admin.tsx").then((m) => part.set(m), () => desk.tell(t.peek().noNetwork, true));
+/** A part of the console that is fetched when it is first shown. */
+function Later(props: { part: () => Promise<() => Node> }) {
+  const part = signal<(() => Node) | undefined>(undefined);
+  props.part().then((found) => part.set(found), () => desk.tell(t.peek().noNetwork, true));
   return (
     <>
       {() => {
-        const m = part();
-        return m ? <m.AdminPane /> : (
+        const Part = part();
+        return Part ? <Part /> : (
           <main class="conversation">
             <div class="choose">
               <Spinner label={() => t().loading} />
@@ -92,24 +93,12 @@ function Admin() {
   );
 }
 
-function CustomersPart() {
-  const part = signal<typeof import("./customers/customers.tsx") | undefined>(undefined);
-  import("./customers/customers.tsx").then((m) => part.set(m), () => desk.tell(t.peek().noNetwork, true));
-  return (
-    <>
-      {() => {
-        const m = part();
-        return m ? <m.CustomersPane /> : (
-          <main class="conversation">
-            <div class="choose">
-              <Spinner label={() => t().loading} />
-            </div>
-          </main>
-        );
-      }}
-    </>
-  );
-}
+const places = {
+  admin: () => import("./admin/admin.tsx").then((m) => m.AdminPane),
+  customers: () => import("./customers/customers.tsx").then((m) => m.CustomersPane),
+  reports: () => import("./reports/reports.tsx").then((m) => m.ReportsPane),
+  wallboard: () => import("./reports/wallboard.tsx").then((m) => m.WallboardPane),
+};
 
 /** Which part of the console: what it shows within is its own matter. */
 const place = computed(() => route().at);
@@ -119,28 +108,7 @@ function Place() {
     <>
       {() => {
         const at = place();
-        return at === "admin" ? <Admin /> : at === "customers" ? <CustomersPart /> : <Reports wall={at === "wallboard"} />;
-      }}
-    </>
-  );
-}
-
-function Reports(props: { wall: boolean }) {
-  const part = signal<(() => Node) | undefined>(undefined);
-  const failed = () => desk.tell(t.peek().noNetwork, true);
-  if (props.wall) import("./reports/wallboard.tsx").then((m) => part.set(m.WallboardPane), failed);
-  else import("./reports/reports.tsx").then((m) => part.set(m.ReportsPane), failed);
-  return (
-    <>
-      {() => {
-        const Pane = part();
-        return Pane ? <Pane /> : (
-          <main class="conversation">
-            <div class="choose">
-              <Spinner label={() => t().loading} />
-            </div>
-          </main>
-        );
+        return at === "desk" ? null : <Later part={places[at]} />;
       }}
     </>
   );

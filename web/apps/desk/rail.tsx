@@ -1,6 +1,6 @@
 /** The views, and who I am: the column on the left. */
 import { countOf, sameView, standing, type View, viewKey } from "../../models/desk/lists.ts";
-import { formatRoute } from "../../models/desk/route.ts";
+import { formatRoute, type Route } from "../../models/desk/route.ts";
 import { ct } from "../../models/desk/customers-strings.ts";
 import { rp } from "../../models/desk/report-strings.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
@@ -66,6 +66,26 @@ function Entry(props: { view: View }) {
   );
 }
 
+/** Where else one may go, beside the views. */
+function Place(props: { may: string; to: Route; icon: string; name: () => string; title?: () => string }) {
+  return (
+    <Show when={() => desk.may(props.may)}>
+      {() => (
+        <li>
+          <a
+            href={formatRoute(props.to)}
+            aria-current={() => (route().at === props.to.at ? "page" : undefined)}
+            title={props.title ?? props.name}
+          >
+            <Icon d={props.icon} />
+            <span class="label">{props.name}</span>
+          </a>
+        </li>
+      )}
+    </Show>
+  );
+}
+
 /** Mine; all of them for who sees all. */
 function myTeams(): readonly Team[] {
   const me = desk.me();
@@ -124,62 +144,15 @@ export function Rail() {
         </ul>
       </div>
       <ul class="foot">
-        <Show when={() => desk.may("contacts.read")}>
-          {() => (
-            <li>
-              <a
-                href={formatRoute({ at: "customers", tab: "people", item: undefined })}
-                aria-current={() => (route().at === "customers" ? "page" : undefined)}
-                title={() => ct().customers}
-              >
-                <Icon d={icons.users} />
-                <span class="label">{() => ct().customers}</span>
-              </a>
-            </li>
-          )}
-        </Show>
-        <Show when={() => desk.may("reports.read")}>
-          {() => (
-            <li>
-              <a
-                href={formatRoute({ at: "reports", metric: "volume", query: {} })}
-                aria-current={() => (route().at === "reports" ? "page" : undefined)}
-                title={() => rp().reports}
-              >
-                <Icon d={icons.chart} />
-                <span class="label">{() => rp().reports}</span>
-              </a>
-            </li>
-          )}
-        </Show>
-        <Show when={() => desk.may("reports.read")}>
-          {() => (
-            <li>
-              <a
-                href={formatRoute({ at: "wallboard" })}
-                aria-current={() => (route().at === "wallboard" ? "page" : undefined)}
-                title={() => rp().wall}
-              >
-                <Icon d={icons.eye} />
-                <span class="label">{() => rp().wallboard}</span>
-              </a>
-            </li>
-          )}
-        </Show>
-        <Show when={() => desk.may("settings.read")}>
-          {() => (
-            <li>
-              <a
-                href={formatRoute({ at: "admin", page: "brands", item: undefined })}
-                aria-current={() => (route().at === "admin" ? "page" : undefined)}
-                title={() => t().admin}
-              >
-                <Icon d={icons.settings} />
-                <span class="label">{() => t().admin}</span>
-              </a>
-            </li>
-          )}
-        </Show>
+        <Place
+          may="contacts.read"
+          to={{ at: "customers", tab: "people", item: undefined }}
+          icon={icons.users}
+          name={() => ct().customers}
+        />
+        <Place may="reports.read" to={{ at: "reports", metric: "volume", query: {} }} icon={icons.chart} name={() => rp().reports} />
+        <Place may="reports.read" to={{ at: "wallboard" }} icon={icons.eye} name={() => rp().wallboard} title={() => rp().wall} />
+        <Place may="settings.read" to={{ at: "admin", page: "brands", item: undefined }} icon={icons.settings} name={() => t().admin} />
       </ul>
       <MeButton />
     </nav>

@@ -1,5 +1,4 @@
 /** Making and changing a saved view: what it asks for, with how many conversations fit while one chooses. */
-import { isAbort } from "../../sdk/ports.ts";
 import { duration } from "../../models/desk/times.ts";
 import { Form } from "../../models/desk/form.ts";
 import { rt } from "../../models/desk/routing-strings.ts";
@@ -12,10 +11,10 @@ import { lang } from "../../ui/i18n.ts";
 import * as icons from "../../ui/icons.ts";
 import { Show } from "../../ui/jsx-runtime.ts";
 import { confirmDialog, openDialog } from "../../ui/overlay.tsx";
-import { effect, onCleanup, signal } from "../../ui/signals.ts";
 import { Checks } from "./admin/fields.tsx";
 import { ChipSet } from "./chip-set.tsx";
 import { finished, Tests } from "./customers/filter.tsx";
+import { Fitting } from "./fitting.tsx";
 import { desk, goView, route } from "./state.ts";
 import { languageName, statusName } from "./texts.ts";
 
@@ -205,7 +204,11 @@ export function openViewEditor(view?: SavedView): void {
         </Show>
         {() => (form.wrong()[""] ? <p class="wrong" role="alert">{form.wrong()[""]}</p> : null)}
         <div class="actions">
-          <Fitting filter={filter} />
+          <Fitting
+            filter={filter}
+            ask={(f, signal) => isEmptySpan(f) ? undefined : desk.api.viewPreview(f, signal)}
+            text={(n) => w().fitting(n)}
+          />
           {view
             ? (
               <Button
@@ -236,40 +239,8 @@ export function openViewEditor(view?: SavedView): void {
   });
 }
 
-/** How many fit, as one chooses. */
-function Fitting(props: { filter: () => ViewFilter }) {
-  const count = signal<number | undefined>(undefined);
-  let timer: ReturnType<typeof setTimeout> | undefined, asking: AbortController | undefined;
-  effect(() => {
-    const filter = props.filter();
-    clearTimeout(timer);
-    if (filter.created_from !== null && filter.created_before !== null && filter.created_before <= filter.created_from) {
-      count.set(undefined);
-      return;
-    }
-    timer = setTimeout(async () => {
-      asking?.abort();
-      const run = asking = new AbortController();
-      try {
-        count.set(await desk.api.viewPreview(filter, run.signal));
-      } catch (error) {
-        // What is wrong with a filter is said when it is saved.
-        if (!isAbort(error)) count.set(undefined);
-      }
-    }, 200);
-  });
-  onCleanup(() => {
-    clearTimeout(timer);
-    asking?.abort();
-  });
-  return (
-    <p class="fitting" role="status">
-      {() => {
-        const n = count();
-        return n === undefined ? "" : w().fitting(n);
-      }}
-    </p>
-  );
+function isEmptySpan(f: ViewFilter): boolean {
+  return f.created_from !== null && f.created_before !== null && f.created_before <= f.created_from;
 }
 
 const day = 86_400_000;

@@ -10,6 +10,7 @@ import { Button, Icon } from "../../../ui/basics.tsx";
 import * as icons from "../../../ui/icons.ts";
 import { type Child, For } from "../../../ui/jsx-runtime.ts";
 import { computed, effect } from "../../../ui/signals.ts";
+import { Back } from "../back.tsx";
 import { desk, go, route } from "../state.ts";
 import { AuditPage } from "./audit.tsx";
 import { AgentForm } from "./agents.tsx";
@@ -99,13 +100,7 @@ export function AdminPane() {
       data-item={() => (item() === undefined ? "no" : "yes")}
     >
       <header class="top">
-        <Button
-          kind="ghost"
-          class="backward"
-          icon={icons.left}
-          label={() => at().back}
-          onClick={() => go({ at: "desk", view: desk.view.peek(), open: undefined })}
-        />
+        <Back label={() => at().back} />
         <h1>{() => t().admin}</h1>
         <nav aria-label={() => at().sections} ref={(e) => sections = e}>
           <ul>

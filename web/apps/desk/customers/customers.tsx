@@ -9,6 +9,7 @@ import { lang, shortAge } from "../../../ui/i18n.ts";
 import * as icons from "../../../ui/icons.ts";
 import { type Child, For, Show } from "../../../ui/jsx-runtime.ts";
 import { computed, effect, onCleanup } from "../../../ui/signals.ts";
+import { Back } from "../back.tsx";
 import { desk, go, route } from "../state.ts";
 import { CompanyForm, CompanyPage } from "./company.tsx";
 import { openFilter } from "./filter.tsx";
@@ -39,13 +40,7 @@ export function CustomersPane() {
       data-item={() => (item() === undefined ? "no" : "yes")}
     >
       <header class="top">
-        <Button
-          kind="ghost"
-          class="backward"
-          icon={icons.left}
-          label={() => at().back}
-          onClick={() => go({ at: "desk", view: desk.view.peek(), open: undefined })}
-        />
+        <Back label={() => at().back} />
         <h1>{() => ct().customers}</h1>
         <nav aria-label={() => `${ct().people}, ${ct().companies}`}>
           <ul>

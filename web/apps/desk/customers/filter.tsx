@@ -1,5 +1,4 @@
 /** Which customers: a filter that one applies, or keeps as a segment; with how many fit while one chooses. */
-import { isAbort } from "../../../sdk/ports.ts";
 import { ct } from "../../../models/desk/customers-strings.ts";
 import {
   type Attribute,
@@ -19,8 +18,8 @@ import { Button, Field } from "../../../ui/basics.tsx";
 import * as icons from "../../../ui/icons.ts";
 import { Show } from "../../../ui/jsx-runtime.ts";
 import { confirmDialog, openDialog } from "../../../ui/overlay.tsx";
-import { effect, onCleanup, signal } from "../../../ui/signals.ts";
 import { Checks } from "../admin/fields.tsx";
+import { Fitting } from "../fitting.tsx";
 import { desk } from "../state.ts";
 import { languageName } from "../texts.ts";
 import { valueText } from "./attributes.tsx";
@@ -200,7 +199,11 @@ export function openFilter(segment?: Segment): void {
         </Show>
         {() => (form.wrong()[""] ? <p class="wrong" role="alert">{form.wrong()[""]}</p> : null)}
         <div class="actions">
-          <Fitting filter={filter} />
+          <Fitting
+            filter={filter}
+            ask={async (f) => (await desk.customers.find(f, undefined, true)).count ?? undefined}
+            text={(n) => ct().fitting(n)}
+          />
           {segment
             ? (
               <Button
@@ -352,37 +355,5 @@ export function Tests(
         </fieldset>
       )}
     </Show>
-  );
-}
-
-/** How many fit, as one chooses. */
-function Fitting(props: { filter: () => ContactFilter }) {
-  const count = signal<number | undefined>(undefined);
-  let timer: ReturnType<typeof setTimeout> | undefined, turn = 0;
-  effect(() => {
-    const filter = props.filter();
-    clearTimeout(timer);
-    timer = setTimeout(async () => {
-      const mine = ++turn;
-      try {
-        const { count: found } = await desk.customers.find(filter, undefined, true);
-        if (mine === turn) count.set(found ?? undefined);
-      } catch (error) {
-        // What is wrong with a filter is said when it is applied.
-        if (!isAbort(error) && mine === turn) count.set(undefined);
-      }
-    }, 200);
-  });
-  onCleanup(() => {
-    clearTimeout(timer);
-    turn++;
-  });
-  return (
-    <p class="fitting" role="status">
-      {() => {
-        const n = count();
-        return n === undefined ? "" : ct().fitting(n);
-      }}
-    </p>
   );
 }

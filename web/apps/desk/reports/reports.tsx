@@ -35,6 +35,7 @@ import { For, Show } from "../../../ui/jsx-runtime.ts";
 import { openDialog } from "../../../ui/overlay.tsx";
 import { computed, effect, onCleanup, type Signal, signal } from "../../../ui/signals.ts";
 import { RatingMark } from "../rating.tsx";
+import { Back } from "../back.tsx";
 import { desk, go, route } from "../state.ts";
 import { Mails } from "./mails.tsx";
 import { dateTime } from "../texts.ts";
@@ -92,13 +93,7 @@ export function ReportsPane() {
   return (
     <main class="conversation admin reports" id="conversation" tabIndex={-1} aria-label={() => rp().reports}>
       <header class="top">
-        <Button
-          kind="ghost"
-          class="backward"
-          icon={icons.left}
-          label={() => t().back}
-          onClick={() => go({ at: "desk", view: desk.view.peek(), open: undefined })}
-        />
+        <Back label={() => t().back} />
         <h1>{() => rp().reports}</h1>
         <nav aria-label={() => rp().metrics} ref={(e) => tabs = e}>
           <ul>
