@@ -56,6 +56,8 @@ class Desk {
   found: string[] = [];
   counted = 0;
   locked = new Set<string>();
+  /** Searches are answered when this is over. */
+  searching: Promise<void> | undefined;
 
   put(c: Conversation): Conversation {
     this.conversations.set(c.id, c);
@@ -123,6 +125,12 @@ class Desk {
     if (path === "/agents") return answer({ items: [agent(annaId, "Anna"), agent(karimId, "Karim")] });
     if (path === "/conversations") return answer({ items: [...this.conversations.values()], next_cursor: null });
     if (path === "/views") return answer({ items: this.views });
+    if (path === "/search") {
+      await this.searching;
+      const mine = url.searchParams.get("assignee") === "me";
+      const found = [...this.conversations.values()].filter((one) => !mine || one.assignee?.id === annaId);
+      return answer({ results: found.map((one) => ({ conversation: one, hits: [] })), contacts: [], complete: true, next_cursor: null });
+    }
     if (path === "/views/counts") return answer({ counts: Object.fromEntries(this.views.map((v) => [v.id, ++this.counted])) });
     if (path.startsWith("/views/")) {
       return answer({ items: this.found.flatMap((one) => this.conversations.get(one) ?? []), next_cursor: null });
@@ -573,6 +581,30 @@ Deno.test({
     await list.load();
     assert.deepEqual(list.rows().map((c) => c.id), ["c1"]);
     assert.deepEqual(told, ["Handed to Returns."]);
+    await end();
+  },
+});
+
+Deno.test({
+  name: "a filter that changes while an answer is on its way is asked for as well",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const server = new Desk();
+    server.put(conversation("c1", { assignee: { id: annaId, name: "Anna", picture: null } }));
+    server.put(conversation("c2"));
+    const { desk, end } = await boot(server);
+    let answerThem = () => {};
+    server.searching = new Promise((resolve) => answerThem = resolve);
+    desk.show({ kind: "search", q: "lamp" }, undefined);
+    void desk.list.peek().load();
+    await until(() => server.asked.includes("GET /search"), "a search");
+    desk.filterSearch({ assignee: "me" });
+    answerThem();
+    const rows = () => desk.list.peek().rows().map((c) => c.id);
+    await until(() => rows().length === 1, "the search that was asked for last");
+    assert.deepEqual(rows(), ["c1"]);
+    assert.equal(server.asked.filter((a) => a === "GET /search").length, 2);
     await end();
   },
 });
